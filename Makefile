@@ -1,0 +1,58 @@
+# The targets that people use; `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# A shell without HOME (cron, env -i) still has a home folder.
+ifeq ($(strip $(HOME)),)
+export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
+endif
+
+VERSION ?= 0.1.0-build.$(shell git rev-list --count HEAD 2>/dev/null || echo 0)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+GOFLAGS_BUILD := -trimpath -buildvcs=false
+
+# Tools that tests and lint need are built here, once per version.
+CACHE := $(CURDIR)/.cache
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build every program into bin/
+	@mkdir -p bin
+	@echo "Building $(VERSION) ($(COMMIT)) into bin/ …"
+	@go build $(GOFLAGS_BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./src/cmd/...
+
+.PHONY: demo
+demo: build ## Start the embedded stack and walk through a cluster's life
+	@tools/demo
+
+.PHONY: test
+test: build ## Install what the tests need and run them all
+	@tools/setup-tests
+	@tools/run-tests
+
+.PHONY: lint
+lint: ## Check formatting, vet, staticcheck and shell scripts
+	@tools/run-lint
+
+.PHONY: vuln
+vuln: ## Check the dependencies against the Go vulnerability database (needs internet)
+	@go build $(GOFLAGS_BUILD) -C tools/lint -o $(CACHE)/bin/govulncheck golang.org/x/vuln/cmd/govulncheck
+	@$(CACHE)/bin/govulncheck ./...
+
+.PHONY: bench
+bench: build ## Run the benchmarks of bench/ and hold them to their thresholds; BENCH=name for one
+	@go test -count=1 -timeout 30m -run '^TestThreshold$(BENCH)' -v ./bench/...
+
+.PHONY: generate
+generate: ## Make the generated files again
+	@go generate ./...
+
+.PHONY: clean
+clean: ## Remove what was built; data of the embedded stack stays (bin/pks-local reset)
+	@rm -rf bin .cache

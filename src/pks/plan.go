@@ -1,0 +1,13 @@
+package pks
+
+// Plan is a size of cluster that the platform operator offers.
+type Plan struct {
+	ID                        string        `yaml:"id"`
+	Name                      string        `yaml:"name"`
+	Description               string        `yaml:"description"`
+	MasterInstances           int           `yaml:"master_instances"`
+	WorkerInstances           int           `yaml:"worker_instances"`
+	MaxWorkerInstances        int           `yaml:"max_worker_instances"`
+	AllowPrivilegedContainers bool          `yaml:"allow_privileged_containers"`
+	Drain                     DrainSettings `yaml:"-"`
+}
