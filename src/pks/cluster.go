@@ -41,6 +41,10 @@ type Cluster struct {
 
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	// ReadyAt is when the cluster's creation succeeded; zero until then. A cluster
+	// without it has never worked.
+	ReadyAt time.Time
 }
 
 // DeploymentName is the BOSH deployment that holds the cluster's VMs.

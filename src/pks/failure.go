@@ -102,6 +102,8 @@ type Failure struct {
 	Operator string `json:"operator,omitempty"`
 	Remedy   string `json:"remedy,omitempty"`
 	BOSHTask int    `json:"bosh_task,omitempty"`
+	// OperationID is the operation that is in the way, or the one that failed.
+	OperationID string `json:"operation_id,omitempty"`
 
 	cause error
 }
@@ -124,6 +126,12 @@ func (f *Failure) WithCause(err error) *Failure {
 	if err != nil {
 		f.Operator = err.Error()
 	}
+	return f
+}
+
+// WithOperation names the operation that is in the way, or the one that failed.
+func (f *Failure) WithOperation(id string) *Failure {
+	f.OperationID = id
 	return f
 }
 

@@ -43,10 +43,11 @@ func (s OperationState) CanBecome(next OperationState) bool {
 
 // Operation is one change of one cluster, from the request to its end.
 type Operation struct {
-	ID        string
-	ClusterID string
-	Action    Action
-	State     OperationState
+	ID          string
+	ClusterID   string
+	ClusterName string // kept after the cluster is gone
+	Action      Action
+	State       OperationState
 
 	// Spec is what the cluster is to become; Previous is what it was before. Both
 	// are whole. For CREATE, Previous is nil; for DELETE, both are equal.
@@ -59,6 +60,14 @@ type Operation struct {
 	// BrokerOperation is the opaque string that the broker wants back in every
 	// poll; empty until it answered.
 	BrokerOperation string
+	// EventOffset is where the broker's next answer about progress begins.
+	EventOffset int64
+	// Attempts counts the calls in a row that did not bring the operation on: the
+	// broker was away, busy or at fault. It is 0 again after one that did.
+	Attempts int
+	// Faults counts those of Attempts in which the broker was at fault: there is
+	// an end to these.
+	Faults int
 	// BOSHTask is the newest task seen for the operation; 0 until then.
 	BOSHTask int
 	// Percent is how much of the task's steps are done, 0–100.

@@ -1,0 +1,160 @@
+package adapter
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/pivotal-cf/on-demand-services-sdk/bosh"
+)
+
+// Names of the certificate variables (reference/cluster-manifest.md §7). The
+// suffix of two of them is part of the name that CFCR clusters know.
+const (
+	caKubo      = "kubo_ca"
+	caEtcd      = "etcd_ca"
+	certMaster  = "tls-kubernetes"
+	certKubelet = "tls-kubelet"
+	certToNodes = "tls-kubelet-client"
+	certManager = "tls-kube-controller-manager"
+	certEtcd    = "tls-etcd-v0-29-0"
+	certEtcdctl = "tls-etcdctl-v0-29-0"
+	certRoot    = "tls-etcdctl-root"
+	certFlannel = "flanneld"
+	certMetrics = "tls-metrics-server"
+
+	certFlanneld = "tls-etcdctl-" + certFlannel
+)
+
+const (
+	etcdSuffix     = "etcd.cfcr.internal"
+	masterInternal = "master.cfcr.internal"
+)
+
+// certificates is the plan's "certificates" object.
+type certificates struct {
+	// DurationDays is how long certificates last; 0 is the Director's own, a year.
+	// It holds for certificates made from then on.
+	DurationDays int `json:"duration_days"`
+	// CAName is the absolute CredHub name of a CA that signs the API server's
+	// certificate instead of the cluster's own.
+	CAName string `json:"ca_name"`
+}
+
+func (c certificates) check() error {
+	if c.DurationDays < 0 || c.DurationDays > 3650 {
+		return refuse("plan.properties.certificates.duration_days is %d.", c.DurationDays).WithRemedy("Give 1 to 3650, or leave it out for 365.")
+	}
+	if c.CAName != "" && (!strings.HasPrefix(c.CAName, "/") || strings.ContainsAny(c.CAName, "() \t\n")) {
+		return refuse("plan.properties.certificates.ca_name %q is not an absolute CredHub name.", c.CAName).
+			WithRemedy("Write it with a leading slash, such as /p-bosh/kubernetes_ca.")
+	}
+	return nil
+}
+
+// keyPair is a certificate with its key and the CA that vouches for it.
+type keyPair struct {
+	CA          string `yaml:"ca,omitempty"`
+	Certificate string `yaml:"certificate,omitempty"`
+	PrivateKey  string `yaml:"private_key,omitempty"`
+}
+
+// authority is the part of a certificate that clients need to trust it. Jobs get
+// no more of tls-kubernetes than this: its key would make them cluster admins.
+type authority struct {
+	CA string `yaml:"ca"`
+}
+
+func ref(name string) string { return "((" + name + "))" }
+
+func pairOf(name string) keyPair {
+	return keyPair{CA: ref(name + ".ca"), Certificate: ref(name + ".certificate"), PrivateKey: ref(name + ".private_key")}
+}
+
+// pairWithoutCA is for jobs that do not declare the CA.
+func pairWithoutCA(name string) keyPair {
+	return keyPair{Certificate: ref(name + ".certificate"), PrivateKey: ref(name + ".private_key")}
+}
+
+// chainOf is the certificate followed by its CA, as servers send it.
+func chainOf(name string) string { return ref(name+".certificate") + ref(name+".ca") }
+
+// masterAuthority is what clients of the API server trust.
+func masterAuthority() authority { return authority{CA: ref(certMaster + ".ca")} }
+
+// clientAuthority is what the API server trusts clients by. With a CA of the
+// operator's own, the cluster's CA must stay in the list: it signs the other
+// certificates (reference/cluster-manifest.md §18 trap 19).
+func (c *cluster) clientAuthority() string {
+	if c.plan.Certs.CAName == "" {
+		return ref(certMaster + ".ca")
+	}
+	return ref(certMaster+".ca") + ref(caKubo+".certificate")
+}
+
+type certificateOptions struct {
+	CA           string   `yaml:"ca,omitempty"`
+	CommonName   string   `yaml:"common_name"`
+	Organization string   `yaml:"organization,omitempty"`
+	IsCA         bool     `yaml:"is_ca,omitempty"`
+	SANs         []string `yaml:"alternative_names,omitempty"`
+	ExtendedUse  []string `yaml:"extended_key_usage,omitempty"`
+	KeyUse       []string `yaml:"key_usage,omitempty"`
+	Duration     int      `yaml:"duration,omitempty"` // days
+}
+
+// certificateVariables lists the CAs and certificates, each CA before what it
+// signs.
+func (c *cluster) certificateVariables() []bosh.Variable {
+	const clientAuth, serverAuth = "client_auth", "server_auth"
+	const admins = "system:masters"
+	make := func(name string, o certificateOptions) bosh.Variable {
+		o.Duration = c.plan.Certs.DurationDays
+		return bosh.Variable{Name: name, Type: "certificate", Options: properties(o)}
+	}
+	vars := []bosh.Variable{
+		make(caKubo, certificateOptions{CommonName: "ca", IsCA: true}),
+		make(certKubelet, certificateOptions{CA: caKubo, CommonName: "kubelet.cfcr.internal", Organization: "system:nodes"}),
+		make(certToNodes, certificateOptions{CA: caKubo, CommonName: "kube-apiserver.cfcr.internal", Organization: admins, ExtendedUse: []string{clientAuth}}),
+		make(certMaster, certificateOptions{CA: or(c.plan.Certs.CAName, caKubo), CommonName: masterInternal, Organization: admins, SANs: c.masterNames()}),
+		make(certManager, certificateOptions{CA: caKubo, CommonName: "kube-controller-manager", SANs: []string{"localhost", "127.0.0.1"},
+			ExtendedUse: []string{serverAuth}, KeyUse: []string{"digital_signature", "key_encipherment"}}),
+		make(certMetrics, certificateOptions{CA: caKubo, CommonName: "metrics-server", SANs: []string{"metrics-server.kube-system.svc"}}),
+		make(caEtcd, certificateOptions{CommonName: "etcd.ca", IsCA: true}),
+		make(certEtcd, certificateOptions{CA: caEtcd, CommonName: "*." + etcdSuffix, SANs: []string{"*." + etcdSuffix}, ExtendedUse: []string{clientAuth, serverAuth}}),
+		make(certEtcdctl, certificateOptions{CA: caEtcd, CommonName: "etcdClient", ExtendedUse: []string{clientAuth}}),
+		make(certRoot, certificateOptions{CA: caEtcd, CommonName: "root", ExtendedUse: []string{clientAuth}}),
+	}
+	if c.network.cni == cniFlannel {
+		vars = append(vars, make(certFlanneld, certificateOptions{CA: caEtcd, CommonName: certFlannel, ExtendedUse: []string{clientAuth}}))
+	}
+	for i := range vars {
+		// The host name of a cluster may change; without converge the Director would
+		// keep the certificate that does not have it.
+		if vars[i].Name == certMaster {
+			vars[i].UpdateMode = "converge"
+		}
+	}
+	return vars
+}
+
+// masterNames are the names and addresses by which the API server is reached:
+// inside by the service's first address, outside by the cluster's host name.
+func (c *cluster) masterNames() []string {
+	names := []string{
+		c.network.apiService.String(),
+		"kubernetes",
+		"kubernetes.default",
+		"kubernetes.default.svc",
+		"kubernetes.default.svc." + clusterDomain,
+		masterInternal,
+	}
+	host := c.spec.MasterHost
+	if addr, err := netip.ParseAddr(host); err == nil {
+		host = addr.String()
+	}
+	if host != "" && !slices.Contains(names, host) {
+		names = append(names, host)
+	}
+	return names
+}

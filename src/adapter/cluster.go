@@ -1,0 +1,185 @@
+package adapter
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/pivotal-cf/on-demand-services-sdk/serviceadapter"
+
+	"github.com/pks-community/pks-release/src/pks"
+)
+
+// cluster is everything that a manifest is made from, checked.
+type cluster struct {
+	deployment string
+	spec       pks.ClusterSpec
+	plan       plan
+	software   *software
+	kubernetes string // version, as far as known from the release
+	network    network
+	profile    networkProfile
+	custom     map[string]customization // component → from the Kubernetes profile
+
+	masterInstances int // of the compute profile; 0: the plan's
+	size            struct{ master sizing }
+	pools           []pool
+	profileAZs      []profileAZ
+	config          cloudConfig
+
+	secrets  map[string]string // for the broker's keeping
+	kept     map[string]string // what the broker keeps already: ((name)) → secret
+	previous *previous         // nil for a new cluster
+}
+
+func newCluster(in serviceadapter.GenerateManifestParams) (*cluster, error) {
+	c := &cluster{deployment: in.ServiceDeployment.DeploymentName, secrets: map[string]string{}, kept: in.PreviousSecrets}
+	if len(c.deployment) > 63 || c.deployment == "" {
+		return nil, refuse("service_deployment.deployment_name %q cannot be a DNS label.", c.deployment).WithRemedy("Use 1 to 63 characters.")
+	}
+	var err error
+	if c.plan, err = newPlan(in.Plan); err != nil {
+		return nil, err
+	}
+	if c.software, err = newSoftware(in.ServiceDeployment); err != nil {
+		return nil, err
+	}
+	c.kubernetes = c.software.kubernetes()
+	if in.PreviousManifest != nil {
+		if c.previous, err = newPrevious(*in.PreviousManifest); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.takeSpec(in.RequestParams); err != nil {
+		return nil, err
+	}
+	for _, step := range []func() error{
+		c.checkSpec, c.readKubernetesProfile, c.readNetworkProfile, c.sizes, c.checkForcedDrain,
+		c.checkSoftware, c.checkExtensions, c.checkPrevious,
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// takeSpec reads the request's parameters, which are always whole, or, when the
+// broker sends none, what the previous manifest recorded.
+func (c *cluster) takeSpec(request serviceadapter.RequestParameters) error {
+	params, _ := request["parameters"].(map[string]any)
+	if len(params) == 0 {
+		if c.previous == nil {
+			return refuse("parameters are missing.").WithRemedy("Send the cluster's whole spec, at least cluster_name and kubernetes_master_host.")
+		}
+		c.spec = c.previous.record.Spec.Clone()
+		return nil
+	}
+	if err := refuseReferences("parameters", params); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(params)
+	if err != nil {
+		return fmt.Errorf("read the request's parameters: %w", err)
+	}
+	if err := decodeStrict("parameters", raw, &c.spec); err != nil {
+		return err
+	}
+	if c.spec.MasterPort == 0 {
+		c.spec.MasterPort = pks.DefaultMasterPort
+	}
+	if p := c.spec.Proxy; p != nil {
+		own := proxyProperties{HTTP: proxyServer(p.HTTP), HTTPS: proxyServer(p.HTTPS), NoProxy: p.NoProxy}
+		if err := own.check("proxy"); err != nil {
+			return err
+		}
+	}
+	return c.hideSecrets()
+}
+
+// refuseReferences keeps ((references)) out of what users say: the Director
+// would put any secret of the platform in their place.
+func refuseReferences(field string, value any) error {
+	switch v := value.(type) {
+	case string:
+		if reference.MatchString(v) {
+			return refuse("%s holds a text in double parentheses.", field).WithRemedy("Remove the parentheses: BOSH takes them for the name of a secret.")
+		}
+	case map[string]any:
+		for _, key := range sortedKeys(v) {
+			if key == "password" {
+				continue // goes to the broker's keeping, is never read by the Director as text
+			}
+			if err := refuseReferences(field+"."+key, key); err != nil {
+				return err
+			}
+			if err := refuseReferences(field+"."+key, v[key]); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, element := range v {
+			if err := refuseReferences(fmt.Sprintf("%s[%d]", field, i), element); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *cluster) checkSpec() error {
+	s := c.spec
+	if err := pks.ValidateClusterName(s.ClusterName); err != nil {
+		return err
+	}
+	if err := pks.ValidateMasterHost(s.MasterHost); err != nil {
+		return err
+	}
+	if err := pks.ValidateMasterPort(s.MasterPort); err != nil {
+		return err
+	}
+	if err := checkTags("cluster_tags", s.Tags); err != nil {
+		return err
+	}
+	if err := checkDrain("kubelet_drain", s.Drain); err != nil {
+		return err
+	}
+	for _, job := range s.UnsetHTTPProxy {
+		if job != proxyRuntime && job != jobAPIServer {
+			return refuse("unset_http_proxy has %q.", job).WithRemedy("Choose runtime or kube-apiserver.")
+		}
+	}
+	for _, ca := range s.CustomCACerts {
+		if ca.DomainName == "" || !strings.Contains(ca.CACert, "-----BEGIN CERTIFICATE-----") {
+			return refuse("custom_ca_certs: the entry of %q has no domain_name or no PEM certificate.", ca.DomainName).WithRemedy("Give both.")
+		}
+	}
+	for _, registry := range s.InsecureRegistries {
+		if registry == "" || strings.ContainsAny(registry, " \t\n\"',") {
+			return refuse("insecure_registries has the entry %q.", registry).WithRemedy("Give one HOST or HOST:PORT per entry.")
+		}
+	}
+	return nil
+}
+
+// checkExtensions refuses a vm_extension for a group that is not there.
+func (c *cluster) checkExtensions() error {
+	groups := map[string]bool{masterGroup: true, addonsGroup: true}
+	for _, p := range c.pools {
+		groups[p.group] = true
+	}
+	for _, name := range sortedKeys(c.spec.VMExtensions) {
+		if !groups[name] {
+			return refuse("vm_extensions names the instance group %q, which the cluster does not have.", name).
+				WithRemedy("The groups are %s.", list(sortedKeys(groups)))
+		}
+	}
+	return nil
+}
+
+func (c *cluster) masterCount() int {
+	if c.masterInstances > 0 {
+		return c.masterInstances
+	}
+	return c.plan.master.Instances
+}

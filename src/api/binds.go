@@ -1,0 +1,59 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strconv"
+
+	v1 "github.com/pks-community/pks-release/src/api/v1"
+	"github.com/pks-community/pks-release/src/lifecycle"
+	"github.com/pks-community/pks-release/src/pks"
+)
+
+// bindingPath hands out credentials by GET, so its reads are audited like
+// changes.
+const bindingPath = "/v1/clusters/{cluster}/binds/{user}"
+
+// userForm is what a name in a kubeconfig and in a broker's request may be.
+var userForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._+-]{0,252}$`)
+
+// createBinding answers POST /v1/clusters/{name}/binds with fresh credentials,
+// whatever the body holds (reference/pks-api.md §6.1).
+func (s *Server) createBinding(ctx context.Context, x *exchange) (answer, error) {
+	kubeconfig, err := s.bind(ctx, x, "")
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusCreated, kubeconfig}, nil
+}
+
+// getBinding answers GET /v1/clusters/{name}/binds/{user} with credentials under
+// that name (reference/pks-api.md §6.2). They are as powerful as those of POST,
+// so the same rights are needed.
+func (s *Server) getBinding(ctx context.Context, x *exchange) (answer, error) {
+	if text := x.request.URL.Query().Get("suppressClusterRoleBinding"); text != "" {
+		suppress, err := strconv.ParseBool(text)
+		if err != nil {
+			return answer{}, pks.Failf(pks.CodeInvalidRequest, "suppressClusterRoleBinding is %q; it must be true or false.", text)
+		}
+		if suppress {
+			return answer{}, pks.Failf(pks.CodeInvalidRequest, "Credentials without a ClusterRoleBinding cannot be made for this cluster.").
+				WithRemedy("Leave suppressClusterRoleBinding out to get an administrator's credentials.")
+		}
+	}
+	user := pathValue(x.request, "user")
+	if !userForm.MatchString(user) {
+		return answer{}, pks.Failf(pks.CodeInvalidRequest, "The user name %q cannot be used.", user).
+			WithRemedy("Use up to 253 letters, digits and '@', '.', '_', '+', '-'.")
+	}
+	kubeconfig, err := s.bind(ctx, x, user)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, kubeconfig}, nil
+}
+
+func (s *Server) bind(ctx context.Context, x *exchange, user string) (v1.Kubeconfig, error) {
+	return s.config.Engine.Bind(ctx, lifecycle.BindRequest{ClusterID: x.on.ID, User: user, By: x.caller, RequestID: x.requestID})
+}

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/pks-community/pks-release/src/api/jsonbody"
+	"github.com/pks-community/pks-release/src/lifecycle"
+	"github.com/pks-community/pks-release/src/pks"
+)
+
+// updateCluster answers PATCH /v1/clusters/{name}. What the body does not name
+// keeps its value (DESIGN law 3); the answer is the cluster, which old clients
+// ignore (reference/pks-api.md §5.5).
+func (s *Server) updateCluster(ctx context.Context, x *exchange) (answer, error) {
+	change, err := readUpdate(x.body)
+	if err != nil {
+		return answer{}, err
+	}
+	plan, ok := s.plans.byID(x.on.PlanID)
+	if !ok {
+		return answer{}, pks.Failf(pks.CodePlanNotFound, "Plan %s of cluster %s is no longer offered.", x.on.PlanName, x.on.Name).
+			WithRemedy("Ask the platform operator to offer the plan again, or delete the cluster.")
+	}
+	apply := func(spec pks.ClusterSpec) (pks.ClusterSpec, error) { return change.applyTo(spec, plan) }
+	// The same rules hold again inside the engine's transaction; here they spare
+	// it the work for a request that is bad whatever the spec.
+	if _, err := apply(x.on.Spec.Clone()); err != nil {
+		return answer{}, err
+	}
+	cluster, err := s.config.Engine.Update(ctx, lifecycle.UpdateRequest{
+		ClusterID: x.on.ID,
+		By:        x.caller,
+		RequestID: x.requestID,
+		Change:    apply,
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	x.on = cluster
+	return answer{http.StatusAccepted, document(cluster)}, nil
+}
+
+// update is what a PATCH asks for; nil members were not named.
+type update struct {
+	workers       *int
+	drain         pks.DrainSettings
+	deleteAllTags bool
+	settings      settings
+}
+
+// readUpdate reads the flat body of a PATCH.
+func readUpdate(body []byte) (update, error) {
+	request, err := jsonbody.Parse(body)
+	if err != nil {
+		return update{}, err
+	}
+	change := update{
+		workers:       request.Whole("kubernetes_worker_instances"),
+		drain:         readDrain(request),
+		deleteAllTags: valueOr(request.Flag("delete_all_tags"), false),
+		settings:      readSettings(request),
+	}
+	profiles := readProfiles(request)
+	if err := request.Err(); err != nil {
+		return update{}, err
+	}
+	if err := profiles.refuse(); err != nil {
+		return update{}, err
+	}
+	if change.empty() {
+		// The words are those that clients know (reference/pks-api.md §3.3).
+		return update{}, pks.Failf(pks.CodeInvalidRequest, "At least one of update parameters have to be specified.").WithRemedy("")
+	}
+	if change.deleteAllTags && len(change.settings.tags) > 0 {
+		return update{}, pks.Failf(pks.CodeInvalidRequest, "delete_all_tags and cluster_tags contradict each other.").
+			WithRemedy("Send one of them.")
+	}
+	return change, nil
+}
+
+func (u update) empty() bool {
+	return u.workers == nil && u.drain == (pks.DrainSettings{}) && !u.deleteAllTags && u.settings.empty()
+}
+
+// applyTo makes the spec that the cluster is to become.
+func (u update) applyTo(spec pks.ClusterSpec, plan pks.Plan) (pks.ClusterSpec, error) {
+	if u.workers != nil {
+		if err := plan.ValidateWorkers("kubernetes_worker_instances", *u.workers); err != nil {
+			return pks.ClusterSpec{}, err
+		}
+		spec.WorkerInstances = *u.workers
+	}
+	if u.deleteAllTags {
+		spec.Tags = nil
+	}
+	spec, err := u.settings.applyTo(spec)
+	if err != nil {
+		return pks.ClusterSpec{}, err
+	}
+	spec.Drain = spec.Drain.With(u.drain)
+	return spec, u.checkDrain(spec, plan)
+}
+
+// checkDrain holds the drain settings that were asked for against their ranges
+// and against what the plan says beside them.
+func (u update) checkDrain(spec pks.ClusterSpec, plan pks.Plan) error {
+	if err := u.drain.Validate(); err != nil {
+		return err
+	}
+	effective := plan.Drain.With(spec.Drain)
+	if valueOr(u.drain.ForceNode, false) && valueOr(effective.TimeoutMinutes, 0) == 0 {
+		return pks.Failf(pks.CodeInvalidRequest, "kubelet_drain_force_node is true, but no drain timeout is set after which a node could be forced.").
+			WithRemedy("Send kubelet_drain_timeout too, with a number of minutes above 0.")
+	}
+	return nil
+}
+
+// readDrain reads the six kubelet_drain_* members, which clients write as
+// strings.
+func readDrain(request *jsonbody.Object) pks.DrainSettings {
+	return pks.DrainSettings{
+		TimeoutMinutes:     request.Whole("kubelet_drain_timeout"),
+		GracePeriodSeconds: request.Whole("kubelet_drain_grace_period"),
+		Force:              request.Flag("kubelet_drain_force"),
+		IgnoreDaemonSets:   request.Flag("kubelet_drain_ignore_daemonsets"),
+		DeleteLocalData:    request.Flag("kubelet_drain_delete_local_data"),
+		ForceNode:          request.Flag("kubelet_drain_force_node"),
+	}
+}

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	v1 "github.com/pks-community/pks-release/src/api/v1"
+	"github.com/pks-community/pks-release/src/lifecycle"
+	"github.com/pks-community/pks-release/src/pks"
+	"github.com/pks-community/pks-release/src/store"
+)
+
+// listClusters answers GET /v1/clusters: all clusters, or the caller's own.
+func (s *Server) listClusters(ctx context.Context, x *exchange) (answer, error) {
+	clusters, err := s.reachable(ctx, x)
+	if err != nil {
+		return answer{}, err
+	}
+	documents := make([]v1.Cluster, 0, len(clusters))
+	for _, c := range clusters {
+		documents = append(documents, document(c))
+	}
+	return answer{http.StatusOK, documents}, nil
+}
+
+// reachable are the clusters that the caller may reach, by name.
+func (s *Server) reachable(ctx context.Context, x *exchange) ([]pks.Cluster, error) {
+	var filter store.ClusterFilter
+	if x.extent == own {
+		filter.Owner = &x.caller
+	}
+	return s.config.Clusters.Clusters(ctx, filter)
+}
+
+// getCluster answers GET /v1/clusters/{name}.
+func (s *Server) getCluster(_ context.Context, x *exchange) (answer, error) {
+	return answer{http.StatusOK, document(x.on)}, nil
+}
+
+// getClusterDetails answers GET /v1/clusterdetails/{name}: the same document
+// with the members that only matter to who asks for details.
+func (s *Server) getClusterDetails(_ context.Context, x *exchange) (answer, error) {
+	detailed := document(x.on)
+	detailed.Parameters.ClusterDetails = drainSettings(x.on.Spec.Drain)
+	if plan, ok := s.plans.byID(x.on.PlanID); ok {
+		detailed.Parameters.PlanDetails = drainSettings(plan.Drain)
+	}
+	return answer{http.StatusOK, detailed}, nil
+}
+
+// deleteCluster answers DELETE /v1/clusters/{name}. The work goes on after the
+// answer; reads show it until they find nothing (reference/pks-api.md §5.6).
+func (s *Server) deleteCluster(ctx context.Context, x *exchange) (answer, error) {
+	cluster, err := s.config.Engine.Delete(ctx, lifecycle.DeleteRequest{ClusterID: x.on.ID, By: x.caller, RequestID: x.requestID})
+	if err != nil {
+		return answer{}, err
+	}
+	x.on = cluster
+	return answer{status: http.StatusNoContent}, nil
+}

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	v1 "github.com/pks-community/pks-release/src/api/v1"
+	"github.com/pks-community/pks-release/src/lifecycle"
+	"github.com/pks-community/pks-release/src/pks"
+	"github.com/pks-community/pks-release/src/store"
+	"github.com/pks-community/pks-release/src/uaa"
+)
+
+// Engine makes changes (lifecycle.Engine).
+type Engine interface {
+	Create(context.Context, lifecycle.CreateRequest) (pks.Cluster, error)
+	Update(context.Context, lifecycle.UpdateRequest) (pks.Cluster, error)
+	Delete(context.Context, lifecycle.DeleteRequest) (pks.Cluster, error)
+	Bind(context.Context, lifecycle.BindRequest) (v1.Kubeconfig, error)
+}
+
+// Clusters answers reads (store.Store). Reads never leave the database.
+type Clusters interface {
+	Cluster(ctx context.Context, name string) (pks.Cluster, error)
+	Clusters(context.Context, store.ClusterFilter) ([]pks.Cluster, error)
+	Events(ctx context.Context, clusterID string, after int64, limit int) ([]pks.Event, error)
+	Ping(context.Context) error
+}
+
+// Verifier tells whose a token is (uaa.Verifier).
+type Verifier interface {
+	Verify(ctx context.Context, token string) (uaa.Token, error)
+}
+
+// Config is what a Server is made of. All members are required but those with a
+// default.
+type Config struct {
+	Engine   Engine
+	Clusters Clusters
+	Verifier Verifier
+	Plans    []pks.Plan
+
+	// KubernetesVersion is what a new cluster gets.
+	KubernetesVersion string
+	Build             v1.BuildInfo
+	// UAAURL is where clients get their tokens; told without a token.
+	UAAURL string
+
+	// RequestTimeout bounds the work for one request, credentials included,
+	// for which the broker talks to the cluster. Default 2 minutes.
+	RequestTimeout time.Duration
+	Logger         *slog.Logger
+}
+
+// Server answers the REST API. Use Handler; it is safe for concurrent use.
+type Server struct {
+	config  Config
+	plans   plans
+	mux     *mux.Router
+	handler http.Handler
+
+	drainOnce sync.Once
+	draining  chan struct{}
+}
+
+// New prepares a server. It starts nothing: hand Handler to an http.Server.
+func New(config Config) *Server {
+	if config.RequestTimeout == 0 {
+		config.RequestTimeout = 2 * time.Minute
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{config: config, plans: plans(config.Plans), draining: make(chan struct{})}
+	s.mux = s.router()
+	s.handler = s.identify(s.recoverPanics(straighten(s.mux)))
+	return s
+}
+
+// Handler serves every path of the API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Drain ends requests that only wait for news, so that a shutdown need not wait
+// for them. From then on none is held back.
+func (s *Server) Drain() { s.drainOnce.Do(func() { close(s.draining) }) }

@@ -1,0 +1,99 @@
+package broker
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pivotal-cf/on-demand-services-sdk/serviceadapter"
+	"gopkg.in/yaml.v3"
+)
+
+// adapterMode makes this test binary a service adapter: with "well" one that
+// answers, with any other value one that misbehaves as named.
+const adapterMode = "PKS_TEST_ADAPTER"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "generate-manifest", "create-binding", "delete-binding", "dashboard-url", "generate-plan-schemas":
+			os.Exit(runFakeAdapter(os.Args[1]))
+		}
+	}
+	os.Exit(m.Run())
+}
+
+func runFakeAdapter(subcommand string) int {
+	text, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return 1
+	}
+	var in serviceadapter.InputParams
+	if err := json.Unmarshal(text, &in); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	answer := func(v any) int {
+		if json.NewEncoder(os.Stdout).Encode(v) != nil {
+			return 1
+		}
+		return 0
+	}
+	switch subcommand {
+	case "generate-manifest":
+		return answer(fakeManifest(in.GenerateManifest))
+	case "create-binding":
+		return answer(map[string]any{"credentials": map[string]any{
+			"vms": json.RawMessage(in.CreateBinding.BoshVms), "request": json.RawMessage(in.CreateBinding.RequestParameters),
+		}})
+	case "delete-binding":
+		return 0
+	}
+	return serviceadapter.NotImplementedExitCode
+}
+
+// fakeManifest keeps the parameters of the request in the manifest, and takes them
+// from the previous manifest when the request has none, as an adapter must.
+func fakeManifest(in serviceadapter.GenerateManifestJSONParams) map[string]any {
+	var deployment struct {
+		Name string `json:"deployment_name"`
+	}
+	var request struct {
+		Parameters json.RawMessage `json:"parameters"`
+	}
+	if json.Unmarshal([]byte(in.ServiceDeployment), &deployment) != nil || json.Unmarshal([]byte(in.RequestParameters), &request) != nil {
+		os.Exit(1)
+	}
+	parameters := string(request.Parameters)
+	if parameters == "" || parameters == "{}" {
+		var old struct{ Parameters string }
+		_ = json.Unmarshal([]byte(in.PreviousManifest), &old)
+		parameters = old.Parameters
+	}
+	var plan serviceadapter.Plan
+	if json.Unmarshal([]byte(in.Plan), &plan) == nil {
+		if body, ok := plan.Properties[bodyProperty].(string); ok {
+			if parameters == "" {
+				parameters = previousParameters(in.PreviousManifest)
+			}
+			text := strings.NewReplacer("NAME", deployment.Name, "PARAMETERS", parameters).Replace(body)
+			return map[string]any{"manifest": text, "secrets": map[string]any{}, "configs": map[string]any{}}
+		}
+	}
+	manifest, _ := json.Marshal(map[string]any{
+		"name": deployment.Name, "parameters": parameters,
+		"instance_groups": []any{map[string]any{"name": "worker", "instances": 3, "vm_type": "small"}},
+	}) // JSON is YAML
+	return map[string]any{"manifest": string(manifest), "secrets": map[string]any{}, "configs": map[string]any{}}
+}
+
+func previousParameters(manifest string) string {
+	var m struct {
+		Tags struct{ Parameters string }
+	}
+	_ = yaml.Unmarshal([]byte(manifest), &m)
+	return m.Tags.Parameters
+}

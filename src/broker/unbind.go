@@ -1,0 +1,49 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"code.cloudfoundry.org/brokerapi/v13/domain"
+	"code.cloudfoundry.org/brokerapi/v13/domain/apiresponses"
+
+	"github.com/pks-community/pks-release/src/broker/runner"
+)
+
+// Unbind removes the credentials of a binding, synchronously (§1.11).
+func (b *Broker) Unbind(ctx context.Context, instanceID, bindingID string, details domain.UnbindDetails, _ bool) (domain.UnbindSpec, error) {
+	return domain.UnbindSpec{}, b.answer(ctx, instanceID, "unbind", b.unbind(ctx, instanceID, bindingID, details))
+}
+
+func (b *Broker) unbind(ctx context.Context, instanceID, bindingID string, details domain.UnbindDetails) error {
+	p, ok := b.config.ServiceCatalog.Plan(details.PlanID)
+	if !ok {
+		return refuse(http.StatusInternalServerError, "", fmt.Sprintf("plan %q not found", details.PlanID))
+	}
+	params, err := json.Marshal(details)
+	if err != nil {
+		return fmt.Errorf("encode the request for the adapter: %w", err)
+	}
+	release, err := b.bindings.acquire(ctx, instanceID+" "+bindingID)
+	if err != nil {
+		return err
+	}
+	defer release()
+
+	request, err := b.bindingRequest(ctx, instanceID, bindingID, p)
+	if err != nil {
+		return err
+	}
+	request.RequestParameters = params
+	err = b.adapter.DeleteBinding(ctx, request)
+	if errors.Is(err, runner.ErrBindingNotFound) {
+		return apiresponses.ErrBindingDoesNotExist
+	}
+	if err != nil {
+		return fmt.Errorf("delete binding: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package console
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"golang.org/x/term"
+)
+
+// Console is the three streams of the process. Not safe for concurrent use.
+type Console struct {
+	in     io.Reader
+	lines  *bufio.Reader // over in: what one question read ahead is the next one's
+	out    io.Writer
+	err    io.Writer
+	getenv func(string) string
+}
+
+// New takes the streams as they are; nothing is read or written yet.
+func New(in io.Reader, out, err io.Writer, getenv func(string) string) *Console {
+	return &Console{in: in, lines: bufio.NewReader(in), out: out, err: err, getenv: getenv}
+}
+
+// Out is for results.
+func (c *Console) Out() io.Writer { return c.out }
+
+// Err is for everything else: progress, warnings, errors.
+func (c *Console) Err() io.Writer { return c.err }
+
+// Printf writes a result. Every text from outside must have gone through Clean.
+func (c *Console) Printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
+
+// Notef writes what is not a result.
+func (c *Console) Notef(format string, args ...any) { _, _ = fmt.Fprintf(c.err, format, args...) }
+
+// Interactive tells whether there is somebody to ask.
+func (c *Console) Interactive() bool { return isTerminal(c.in) }
+
+// Live tells whether lines on the error stream can be drawn over.
+func (c *Console) Live() bool { return isTerminal(c.err) && c.getenv("TERM") != "dumb" }
+
+func isTerminal(stream any) bool {
+	fd, ok := descriptor(stream)
+	return ok && term.IsTerminal(fd)
+}
+
+func descriptor(stream any) (int, bool) {
+	f, ok := stream.(interface{ Fd() uintptr })
+	if !ok {
+		return 0, false
+	}
+	return int(f.Fd()), true //nolint:gosec // descriptors are small
+}

@@ -1,0 +1,78 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/pks-community/pks-release/src/pks"
+	"github.com/pks-community/pks-release/src/store"
+)
+
+// Create stores a new cluster and the operation that makes it, and returns the
+// cluster when both are durable. Its failures are name_taken, host_taken and
+// store_unavailable.
+func (e *Engine) Create(ctx context.Context, req CreateRequest) (pks.Cluster, error) {
+	now := e.now()
+	op := pks.Operation{
+		ID: uuid.NewString(), ClusterID: uuid.NewString(), ClusterName: req.Name,
+		Action: pks.ActionCreate, State: pks.OperationAccepted,
+		Spec:        req.Spec.Clone(),
+		RequestedBy: req.Owner, RequestID: req.RequestID,
+		Description: pks.ActionCreate.Accepted(),
+		CreatedAt:   now, UpdatedAt: now,
+	}
+	op.Spec.ClusterName = req.Name
+	cluster := pks.Cluster{
+		ID: op.ClusterID, Name: req.Name, Owner: req.Owner,
+		PlanID: req.Plan.ID, PlanName: req.Plan.Name,
+		Spec:              op.Spec.Clone(),
+		KubernetesVersion: req.KubernetesVersion, ProductVersion: req.ProductVersion,
+		CreatedAt: now,
+	}
+	show(&cluster, op)
+	err := e.store.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		if err := tx.InsertCluster(ctx, cluster); err != nil {
+			return err
+		}
+		return e.accept(ctx, tx, op)
+	})
+	if err != nil {
+		return pks.Cluster{}, err
+	}
+	e.logAccepted(ctx, op)
+	return cluster, nil
+}
+
+// accept stores the operation, its first event and its job.
+func (e *Engine) accept(ctx context.Context, tx store.Tx, op pks.Operation) error {
+	if err := tx.InsertOperation(ctx, op); err != nil {
+		return err
+	}
+	first := pks.Event{OperationID: op.ID, Time: op.CreatedAt, State: string(op.State), Message: op.Description}
+	if err := tx.AppendEvents(ctx, op.ClusterID, []pks.Event{first}); err != nil {
+		return err
+	}
+	return e.enqueue(ctx, tx, op.ID)
+}
+
+func (e *Engine) logAccepted(ctx context.Context, op pks.Operation) {
+	e.log.InfoContext(ctx, "Operation accepted",
+		"cluster", op.ClusterName, "operation", op.ID, "action", string(op.Action), "request_id", op.RequestID)
+}
+
+// show makes the cluster tell of the operation.
+func show(c *pks.Cluster, op pks.Operation) {
+	c.OperationID = op.ID
+	c.LastAction = op.Action
+	c.LastActionDescription = op.Description
+	c.UpdatedAt = op.UpdatedAt
+	switch op.State {
+	case pks.OperationSucceeded:
+		c.LastActionState = pks.ActionSucceeded
+	case pks.OperationFailed, pks.OperationCancelled:
+		c.LastActionState = pks.ActionFailed
+	default:
+		c.LastActionState = pks.ActionInProgress
+	}
+}

@@ -1,0 +1,37 @@
+package lifecycle
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/pks-community/pks-release/src/osb"
+	"github.com/pks-community/pks-release/src/pks"
+)
+
+// refusal is the failure of what the broker will not do, in its own words.
+func refusal(err error) *pks.Failure {
+	if e, ok := errors.AsType[*osb.Error](err); ok {
+		return pks.Failf(pks.CodeBrokerRefused, "%s", e.UserText()).WithCause(err)
+	}
+	return pks.AsFailure(err)
+}
+
+// deployFailure is the failure of a BOSH task, from the broker's description of
+// it (reference/on-demand-broker.md §1.9).
+func deployFailure(op pks.Operation, description string) *pks.Failure {
+	cause := strings.TrimSpace(strings.TrimPrefix(description, op.Action.Failed("")))
+	if cause == "" {
+		cause = "The broker gave no reason."
+	}
+	if task := strconv.Itoa(op.BOSHTask); op.BOSHTask > 0 && !strings.Contains(cause, task) {
+		cause += " (BOSH task " + task + ")"
+	}
+	f := pks.Failf(pks.CodeDeployFailed, "%s", cause)
+	f.BOSHTask = op.BOSHTask
+	return f
+}
+
+func deploymentLost(c pks.Cluster, err error) *pks.Failure {
+	return pks.Failf(pks.CodeDeploymentLost, "The BOSH deployment %s does not exist.", c.DeploymentName()).WithCause(err)
+}

@@ -1,0 +1,67 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pks-community/pks-release/src/local/stack"
+)
+
+func newEnv(layout layoutFunc) *cobra.Command {
+	return &cobra.Command{
+		Use:   "env",
+		Short: "Print shell settings that point pks, kubectl and bosh at the stack",
+		Long: `env prints shell settings; let the shell take them over:
+
+  eval "$(pks-local env)"
+
+It keeps the log-in of pks and the kubeconfig inside the stack's own folder, so
+that your own files stay as they are. The bosh CLI is given a client that may do
+everything; treat the output as a secret.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			l, err := layout()
+			if err != nil {
+				return err
+			}
+			i, err := stack.Running(l)
+			if err != nil {
+				return fmt.Errorf("%w: start it with 'pks-local up'", err)
+			}
+			secrets, err := stack.ReadSecrets(l)
+			if err != nil {
+				return err
+			}
+			printEnv(c.OutOrStdout(), [][2]string{
+				{"PKS_HOME", l.ClientHome()},
+				{"KUBECONFIG", l.Kubeconfig()},
+				{"BOSH_ENVIRONMENT", i.Ports.DirectorURL()},
+				{"BOSH_CA_CERT", l.CACertificate()},
+				{"BOSH_CLIENT", stack.ClientBOSHAdmin},
+				{"BOSH_CLIENT_SECRET", secrets.DirectorAdmin.Reveal()},
+			})
+			return nil
+		},
+	}
+}
+
+func printEnv(out io.Writer, variables [][2]string) {
+	for _, v := range variables {
+		fmt.Fprintf(out, "export %s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
+	}
+}
+
+// printWelcome says what runs and how to use it.
+func printWelcome(out io.Writer, l stack.Layout, i stack.Instance) {
+	fmt.Fprintf(out, `PKS runs on this machine with %s machines: for laptops, tests and demos only.
+  PKS API        %s
+  UAA            %s
+  BOSH Director  %s
+  Passwords      %s (users admin, developer, viewer)
+
+Log in:  pks login -a %s -u admin --ca-cert %s
+Stop:    pks-local down
+`, i.Machines, i.Ports.APIURL(), i.Ports.UAAURL(), i.Ports.DirectorURL(), l.Secrets(), i.Ports.APIURL(), l.CACertificate())
+}

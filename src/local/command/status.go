@@ -1,0 +1,72 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pks-community/pks-release/src/local/stack"
+)
+
+func newStatus(layout layoutFunc) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show what runs, where, and whether it answers",
+		RunE: func(c *cobra.Command, _ []string) error {
+			l, err := layout()
+			if err != nil {
+				return err
+			}
+			i, err := stack.Running(l)
+			if errors.Is(err, stack.ErrNotRunning) {
+				return fmt.Errorf("%w: start it with 'pks-local up'", err)
+			}
+			if err != nil {
+				return err
+			}
+			parts := stack.Probe(c.Context(), l, i)
+			if asJSON {
+				encoder := json.NewEncoder(c.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(struct {
+					stack.Instance
+					DataDir string       `json:"data_dir"`
+					Parts   []stack.Part `json:"parts"`
+				}{i, l.Dir, parts})
+			}
+			return printStatus(c.OutOrStdout(), l, i, parts)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func printStatus(out io.Writer, l stack.Layout, i stack.Instance, parts []stack.Part) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "Program\tProcess\tAddress\tState")
+	bad := 0
+	for _, p := range parts {
+		pid := "-"
+		if p.PID != 0 {
+			pid = fmt.Sprint(p.PID)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", p.Name, pid, p.URL, p.State)
+		if !p.Healthy {
+			bad++
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nData:       %s\nCA:         %s\nPasswords:  %s\nMachines:   %s\nStarted:    %s\n",
+		l.Dir, l.CACertificate(), l.Secrets(), i.Machines, i.StartedAt.Local().Format("2006-01-02 15:04:05"))
+	if bad > 0 {
+		return fmt.Errorf("%d of %d programs do not answer: see 'pks-local logs'", bad, len(parts))
+	}
+	return nil
+}

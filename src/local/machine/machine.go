@@ -1,0 +1,252 @@
+// Package machine is the seam between the embedded Director and whatever stands in for virtual
+// machines. A Driver does what BOSH divides between a CPI (create, delete) and the agent on a VM
+// (apply, run scripts, start, stop, report). The Director decides what and when; a Driver only does.
+package machine
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+)
+
+// Errors a Driver answers with; test with errors.Is.
+var (
+	// ErrNotFound: there is no machine of that id.
+	ErrNotFound = errors.New("machine not found")
+	// ErrUnresponsive: the machine exists but its agent does not answer.
+	ErrUnresponsive = errors.New("agent does not answer")
+)
+
+// Lifecycles of an instance group.
+const (
+	LifecycleService = "service"
+	LifecycleErrand  = "errand"
+)
+
+// Spec is what the Director tells a machine to be: BOSH's "apply spec". It is plain data that
+// survives JSON; its properties hold secrets in clear, so it must never be logged.
+type Spec struct {
+	// Deployment, Group, ID and Index name the instance; ID is its UUID and outlives its machine.
+	Deployment string `json:"deployment"`
+	Group      string `json:"group"`
+	ID         string `json:"id"`
+	Index      int    `json:"index"`
+	AZ         string `json:"az"`
+	// Bootstrap is true for exactly one instance of a group.
+	Bootstrap bool `json:"bootstrap"`
+	// Lifecycle is LifecycleService or LifecycleErrand.
+	Lifecycle string `json:"lifecycle"`
+	// AgentID is new with each machine.
+	AgentID string `json:"agent_id"`
+	// Address is how other instances reach this one: a BOSH DNS name or an IP.
+	Address string `json:"address"`
+	// Networks are the networks of the group in the manifest's order, IPs their addresses.
+	Networks []Network    `json:"networks"`
+	IPs      []netip.Addr `json:"ips"`
+	// VMType and VMExtensions are names in the cloud-config, CloudProperties their merged content.
+	VMType          string         `json:"vm_type"`
+	VMExtensions    []string       `json:"vm_extensions,omitempty"`
+	CloudProperties map[string]any `json:"cloud_properties,omitempty"`
+	// PersistentDiskMB is 0 without a persistent disk. DiskCID names the disk; it is the same for
+	// every machine the instance ever has.
+	PersistentDiskMB int    `json:"persistent_disk,omitempty"`
+	DiskCID          string `json:"disk_cid,omitempty"`
+	// Stemcell is the image.
+	Stemcell Stemcell `json:"stemcell"`
+	// Releases maps the names of the deployment's releases to their versions.
+	Releases map[string]string `json:"releases"`
+	// Jobs is what the machine runs.
+	Jobs []Job `json:"jobs"`
+	// Env is the group's env section with variables filled in.
+	Env map[string]any `json:"env,omitempty"`
+	// Records are the DNS names of the deployment's instances and groups as BOSH DNS would answer
+	// them (reference/cluster-manifest.md §3).
+	Records map[string][]netip.Addr `json:"records,omitempty"`
+}
+
+// Network is one network of an instance.
+type Network struct {
+	Name    string     `json:"name"`
+	IP      netip.Addr `json:"ip"`
+	Range   string     `json:"range"`
+	Gateway string     `json:"gateway,omitempty"`
+	DNS     []string   `json:"dns,omitempty"`
+}
+
+// Stemcell names an image.
+type Stemcell struct {
+	Name    string `json:"name"`
+	OS      string `json:"os"`
+	Version string `json:"version"`
+}
+
+// Job is one job of a machine, everything resolved.
+type Job struct {
+	// Name, Release and Version say what it is.
+	Name    string `json:"name"`
+	Release string `json:"release"`
+	Version string `json:"version"`
+	// Properties are those the job declares, as a tree, with variables filled in. Properties without
+	// a value in the manifest are absent: defaults belong to the release.
+	Properties map[string]any `json:"properties"`
+	// Links are the resolved links by the name in the job's specification; optional links without a
+	// provider are absent.
+	Links map[string]Link `json:"links,omitempty"`
+	// Processes are the names of the job's monitored processes.
+	Processes []string `json:"processes,omitempty"`
+	// Errand says that the job can be run with RunErrand.
+	Errand bool `json:"errand,omitempty"`
+}
+
+// Link is what a consumer sees of its provider.
+type Link struct {
+	Name       string         `json:"name"`
+	Type       string         `json:"type"`
+	Deployment string         `json:"deployment"`
+	Group      string         `json:"group"`
+	Address    string         `json:"address"`
+	Properties map[string]any `json:"properties"`
+	Instances  []LinkInstance `json:"instances"`
+}
+
+// LinkInstance is one instance behind a link.
+type LinkInstance struct {
+	Name      string `json:"name"`
+	ID        string `json:"id"`
+	Index     int    `json:"index"`
+	AZ        string `json:"az"`
+	Address   string `json:"address"`
+	Bootstrap bool   `json:"bootstrap"`
+}
+
+// Job returns the job called name.
+func (s Spec) Job(name string) (Job, bool) {
+	for _, j := range s.Jobs {
+		if j.Name == name {
+			return j, true
+		}
+	}
+	return Job{}, false
+}
+
+// Script is one of the hooks a job may bring along (reference/bosh-release.md §7).
+type Script string
+
+// The hooks in the order in which an update runs them. Drain is the agent's drain action.
+const (
+	PreStop   Script = "pre-stop"
+	Drain     Script = "drain"
+	PostStop  Script = "post-stop"
+	PreStart  Script = "pre-start"
+	PostStart Script = "post-start"
+)
+
+// Values of State.Job.
+const (
+	JobRunning  = "running"
+	JobFailing  = "failing"
+	JobStarting = "starting"
+	JobStopped  = "stopped"
+)
+
+// State is what an agent reports about its machine.
+type State struct {
+	// Job is the state of all processes taken together.
+	Job       string
+	Processes []Process
+	Vitals    Vitals
+}
+
+// Process is one monitored process.
+type Process struct {
+	Name string
+	// State is monit's word: running, failing, starting, unknown, initialized.
+	State  string
+	Uptime time.Duration
+	// MemKB and CPUPercent are 0 when not known.
+	MemKB      int64
+	CPUPercent float64
+}
+
+// Vitals are the load figures of a machine.
+type Vitals struct {
+	// CPUUser, CPUSys and CPUWait are percentages.
+	CPUUser, CPUSys, CPUWait float64
+	// Load holds the averages over 1, 5 and 15 minutes.
+	Load [3]float64
+	// MemKB and MemPercent are memory in use, SwapKB and SwapPercent swap in use.
+	MemKB, SwapKB           int64
+	MemPercent, SwapPercent int
+	// SystemDisk, EphemeralDisk and PersistentDisk are percentages in use; PersistentDisk is
+	// negative on a machine without one.
+	SystemDisk, EphemeralDisk, PersistentDisk int
+	Uptime                                    time.Duration
+}
+
+// ErrandResult is the outcome of one run of a job's bin/run.
+type ErrandResult struct {
+	// ExitCode above 128 means that a signal ended the run.
+	ExitCode       int
+	Stdout, Stderr string
+}
+
+// Placement is a machine that should exist when the Director has been restarted.
+type Placement struct {
+	CID string
+	// Deployment, Group, ID and Jobs (names) are known without reading the whole specification.
+	Deployment, Group, ID string
+	Index                 int
+	Jobs                  []string
+	// Started tells whether its jobs should run.
+	Started bool
+	// Spec returns the specification last applied. It reads and resolves, so a Driver calls it only
+	// for machines that need it.
+	Spec func(context.Context) (Spec, error)
+}
+
+// Driver makes and runs machines. Its methods may be called concurrently, for one machine only one
+// at a time except State. Every method returns soon after its context ends. Errors that wrap
+// ErrUnresponsive are shown as the Director shows a silent agent.
+type Driver interface {
+	// Create makes a machine with an agent and nothing else on it, and returns its id. The spec's
+	// jobs are not applied.
+	Create(ctx context.Context, spec Spec) (cid string, err error)
+	// Prepare fetches what spec's jobs need while the old ones still run.
+	Prepare(ctx context.Context, cid string, spec Spec) error
+	// Apply configures spec's jobs. The jobs are stopped.
+	Apply(ctx context.Context, cid string, spec Spec) error
+	// RunScript runs one hook of all jobs; a job without it is no error.
+	RunScript(ctx context.Context, cid string, script Script) error
+	// Start starts the applied jobs' processes and does not wait for them; State tells.
+	Start(ctx context.Context, cid string) error
+	// Stop stops them and waits.
+	Stop(ctx context.Context, cid string) error
+	// State reports. It is cheap.
+	State(ctx context.Context, cid string) (State, error)
+	// RunErrand runs bin/run of job. A non-zero exit code is a result, not an error. When ctx ends
+	// the run is ended with SIGTERM and its result (exit code 143) returned with a nil error.
+	RunErrand(ctx context.Context, cid, job string) (ErrandResult, error)
+	// Delete removes a machine; its persistent disk stays. A machine that is gone is no error.
+	Delete(ctx context.Context, cid string) error
+	// DeleteDisk removes a persistent disk that is attached to no machine.
+	DeleteDisk(ctx context.Context, diskCID string) error
+	// DeleteDeployment tells that nothing of the deployment is left.
+	DeleteDeployment(ctx context.Context, deployment string) error
+	// Recover is called once, before anything else, with all machines that should exist. A machine
+	// that cannot be recovered is reported as unresponsive by State, not as an error of Recover.
+	Recover(ctx context.Context, placements []Placement) error
+	// Close lets go of everything without changing what Recover would find.
+	Close() error
+}
+
+// Service is something real that a simulated machine runs in place of a job's processes.
+type Service interface {
+	// Start makes the service of an instance available on the instance's addresses. Called again
+	// for a running instance it takes over the new specification.
+	Start(ctx context.Context, spec Spec) error
+	// Stop ends it; what it stores stays. Stopping what does not run is no error.
+	Stop(ctx context.Context, deployment, id string) error
+	// DeleteDeployment removes everything stored for a deployment.
+	DeleteDeployment(name string) error
+}

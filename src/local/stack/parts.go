@@ -1,0 +1,140 @@
+package stack
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pks-community/pks-release/src/local/cfcr"
+	"github.com/pks-community/pks-release/src/local/credhub"
+	"github.com/pks-community/pks-release/src/local/director"
+	"github.com/pks-community/pks-release/src/local/director/auth"
+	"github.com/pks-community/pks-release/src/local/kubeapi"
+	"github.com/pks-community/pks-release/src/local/machine"
+	localuaa "github.com/pks-community/pks-release/src/local/uaa"
+	"github.com/pks-community/pks-release/src/uaa"
+)
+
+// parts are what runs in this process.
+type parts struct {
+	uaa      *localuaa.Server
+	verifier *uaa.Verifier
+	auth     auth.Authenticator
+	secrets  *credhub.Store
+	kube     *kubeapi.Service
+	machines *machine.Simulated
+	director *director.Director
+}
+
+func (s *Stack) openParts() (p *parts, err error) {
+	p = &parts{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	if p.uaa, err = s.openUAA(); err != nil {
+		return p, err
+	}
+	if p.auth, p.verifier, err = s.directorAuth(); err != nil {
+		return p, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+	defer cancel()
+	if p.secrets, err = credhub.Open(ctx, filepath.Join(s.layout.CredHub(), "credhub.db"), credhub.Options{}); err != nil {
+		return p, err
+	}
+	p.kube, err = kubeapi.New(kubeapi.Options{
+		Dir:               s.layout.Kubernetes(),
+		KubernetesVersion: kubernetesVersion,
+		Logger:            s.log.With("part", "kubernetes"),
+	})
+	if err != nil {
+		return p, err
+	}
+	p.machines = machine.NewSimulated(machine.Options{
+		Delays:        delays(s.options.VMTime),
+		KubernetesAPI: p.kube,
+		Logger:        s.log.With("part", "machines"),
+	})
+	p.director, err = director.New(director.Config{
+		Dir:             s.layout.Director(),
+		Auth:            p.auth,
+		Machines:        p.machines,
+		Credentials:     p.secrets,
+		ConfigServerURL: s.ports.CredHubURL(),
+		Logger:          s.log.With("part", "director"),
+		Seed: director.Seed{
+			CloudConfig: cloudConfig,
+			Releases:    cfcr.Releases(),
+			Stemcells:   []director.Stemcell{cfcr.Stemcell()},
+		},
+	})
+	return p, err
+}
+
+// delays shares out the time that a VM takes in the proportions of the default,
+// which adds up to about a second.
+func delays(vm time.Duration) machine.Delays {
+	d := machine.DefaultDelays()
+	for _, step := range []*time.Duration{
+		&d.Create, &d.Delete, &d.Prepare, &d.Apply, &d.Script, &d.Drain, &d.Start, &d.Stop, &d.Errand,
+	} {
+		*step = time.Duration(float64(*step) * vm.Seconds())
+	}
+	return d
+}
+
+// listenAll opens the ports of what runs in this process.
+func (s *Stack) listenAll(ctx context.Context, group *errgroup.Group, pair tls.Certificate, p *parts) error {
+	for _, l := range []struct {
+		name    string
+		port    int
+		handler http.Handler
+	}{
+		{"UAA", s.ports.UAA, p.uaa.Handler()},
+		{"CredHub", s.ports.CredHub, credhub.Handler(p.secrets, p.auth, s.log.With("part", "credhub"))},
+		{"BOSH Director", s.ports.Director, p.director.Handler()},
+	} {
+		if err := s.listen(ctx, group, l.name, l.port, pair, l.handler); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close lets go of everything, users before what they use. Tasks of the Director
+// get a little time to end.
+func (p *parts) close() error {
+	var problems []error
+	if p.director != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+		defer cancel()
+		problems = append(problems, p.director.Close(ctx))
+	}
+	if p.machines != nil {
+		problems = append(problems, p.machines.Close())
+	}
+	if p.kube != nil {
+		problems = append(problems, p.kube.Close())
+	}
+	if p.secrets != nil {
+		problems = append(problems, p.secrets.Close())
+	}
+	if p.verifier != nil {
+		problems = append(problems, p.verifier.Close())
+	}
+	if p.uaa != nil {
+		problems = append(problems, p.uaa.Close())
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("close the embedded parts: %w", err)
+	}
+	return nil
+}

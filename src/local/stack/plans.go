@@ -1,0 +1,72 @@
+package stack
+
+import "github.com/pks-community/pks-release/src/pks"
+
+// offeredPlan is a plan with what BOSH needs to know of it.
+type offeredPlan struct {
+	pks.Plan
+	masterVM, workerVM string
+	azs                []string
+}
+
+const errandVM = "micro"
+
+// kubernetesVersion is that of the kubo release which the embedded Director holds
+// (reference/cluster-manifest.md, baseline).
+const kubernetesVersion = "1.17.9"
+
+// offeredPlans are what the embedded stack sells. Their ids never change: a
+// cluster remembers its plan by id.
+func offeredPlans() []offeredPlan {
+	zones := []string{"z1", "z2", "z3"}
+	return []offeredPlan{
+		{pks.Plan{
+			ID: "8a0e21a8-8072-4d80-b365-d1f502085560", Name: "small",
+			Description:     "1 master and 2 workers, for trying things out",
+			MasterInstances: 1, WorkerInstances: 2, MaxWorkerInstances: 10,
+		}, "small", "medium", zones[:1]},
+		{pks.Plan{
+			ID: "58375a45-17f7-4291-acf1-455bfdc8e371", Name: "medium",
+			Description:     "3 masters and 3 workers over three zones",
+			MasterInstances: 3, WorkerInstances: 3, MaxWorkerInstances: 30, AllowPrivilegedContainers: true,
+		}, "small", "medium", zones},
+		{pks.Plan{
+			ID: "241118e5-69b2-4ef9-b47f-4d2ab071aff5", Name: "large",
+			Description:     "5 masters and 10 workers over three zones",
+			MasterInstances: 5, WorkerInstances: 10, MaxWorkerInstances: 100, AllowPrivilegedContainers: true,
+		}, "medium", "large", zones},
+	}
+}
+
+// cloudConfig is the IaaS that the embedded Director pretends to have. The
+// addresses are loopback ones: a simulated machine can listen on its own.
+const cloudConfig = `# The cloud config of the embedded BOSH Director.
+azs:
+- name: z1
+- name: z2
+- name: z3
+vm_types:
+- {name: micro, cloud_properties: {cpu: 1, ram: 1024, ephemeral_disk_size: 8192}}
+- {name: small, cloud_properties: {cpu: 1, ram: 2048, ephemeral_disk_size: 16384}}
+- {name: medium, cloud_properties: {cpu: 2, ram: 4096, ephemeral_disk_size: 32768}}
+- {name: large, cloud_properties: {cpu: 4, ram: 8192, ephemeral_disk_size: 65536}}
+disk_types:
+- {name: 5GB, disk_size: 5120}
+- {name: 10GB, disk_size: 10240}
+- {name: 50GB, disk_size: 51200}
+networks:
+- name: default
+  type: manual
+  subnets:
+  - range: 127.77.0.0/16
+    gateway: 127.77.0.1
+    azs: [z1, z2, z3]
+    dns: [127.77.0.1]
+    reserved: [127.77.0.1 - 127.77.0.9]
+compilation:
+  workers: 5
+  az: z1
+  vm_type: small
+  network: default
+  reuse_compilation_vms: true
+`

@@ -1,0 +1,119 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	firstRestart = time.Second
+	lastRestart  = 30 * time.Second
+	stopPatience = 20 * time.Second
+)
+
+// process keeps one child program running until its context ends: a child that
+// dies is started again, after a pause that grows while it keeps dying.
+type process struct {
+	name    string
+	path    string
+	args    []string
+	env     []string
+	logFile string
+	log     *slog.Logger
+	pause   time.Duration // before the first restart; firstRestart if 0
+
+	mu       sync.Mutex
+	pid      int // 0 while not running
+	restarts int
+}
+
+// PID is the running child's process id, 0 while there is none; restarts counts
+// how often it had to be started again.
+func (p *process) status() (pid, restarts int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid, p.restarts
+}
+
+// run blocks until ctx ends and the child is gone.
+func (p *process) run(ctx context.Context) error {
+	// The kernel ends the child when the thread that started it ends
+	// (PR_SET_PDEATHSIG), so that a killed stack leaves nobody behind; this
+	// goroutine therefore keeps its thread for as long as it runs.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	first := cmp.Or(p.pause, firstRestart)
+	pause := first
+	for {
+		began := time.Now()
+		err := p.once(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(began) > lastRestart {
+			pause = first
+		}
+		p.log.Warn("program ended, starting it again", "program", p.name, "cause", err, "pause", pause, "log", p.logFile)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastRestart)
+		p.mu.Lock()
+		p.restarts++
+		p.mu.Unlock()
+	}
+}
+
+func (p *process) once(ctx context.Context) error {
+	out, err := openLog(p.logFile)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd := exec.CommandContext(ctx, p.path, p.args...)
+	cmd.Env = p.env
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopPatience
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	p.setPID(cmd.Process.Pid)
+	defer p.setPID(0)
+	p.log.Info("program started", "program", p.name, "pid", cmd.Process.Pid)
+	return cmd.Wait()
+}
+
+func (p *process) setPID(pid int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pid = pid
+}
+
+const maxLogSize = 20 << 20
+
+// openLog appends to the file; one that has grown large is moved aside first.
+func openLog(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLogSize {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("set the old log aside: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	return f, nil
+}

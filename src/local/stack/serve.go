@@ -1,0 +1,259 @@
+package stack
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options say how to run a stack.
+type Options struct {
+	Ports   Ports
+	Version string
+
+	// ProgramDir holds pks-api, pks-broker and pks-service-adapter.
+	ProgramDir string
+
+	// VMTime is how long a simulated VM takes to come up.
+	VMTime time.Duration
+	// PollInterval is how often pks-api looks at a running operation.
+	PollInterval time.Duration
+
+	Log *slog.Logger
+	// Progress takes one line for each step of the start.
+	Progress func(line string)
+}
+
+const (
+	startPatience    = time.Minute
+	shutdownPatience = 10 * time.Second
+)
+
+// Stack is a stack that is being served.
+type Stack struct {
+	layout  Layout
+	options Options
+	ports   Ports
+	secrets Secrets
+	log     *slog.Logger
+	began   time.Time
+
+	mu       sync.Mutex
+	children []*process
+}
+
+// Serve runs the stack that keeps its data in the folder, until ctx ends. It
+// calls ready once, when every part answers. Everything that it started is gone
+// when it returns.
+func Serve(ctx context.Context, l Layout, o Options, ready func(Instance)) (err error) {
+	if err := l.Make(); err != nil {
+		return err
+	}
+	lock, err := takeLock(l)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	defer os.Remove(l.State())
+
+	s := &Stack{layout: l, options: o, ports: o.Ports, log: o.Log, began: time.Now()}
+	if err := s.programsExist(); err != nil {
+		return err
+	}
+	if err := o.Ports.Free(); err != nil {
+		return err
+	}
+	pair, err := ensureCertificates(l, s.began)
+	if err != nil {
+		return err
+	}
+	if s.secrets, err = ensureSecrets(l); err != nil {
+		return err
+	}
+	return s.serve(ctx, pair, ready)
+}
+
+// serve starts the parts in the order in which they need each other. The end
+// comes the other way round: first the child programs, then the listeners that
+// they call, then what is behind those.
+func (s *Stack) serve(ctx context.Context, pair tls.Certificate, ready func(Instance)) (err error) {
+	parts, err := s.openParts()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, parts.close()) }()
+
+	listeners, listenCtx := errgroup.WithContext(context.WithoutCancel(ctx))
+	listenCtx, stopListeners := context.WithCancel(listenCtx)
+	defer func() { stopListeners(); err = errors.Join(err, listeners.Wait()) }()
+	if err := s.listenAll(listenCtx, listeners, pair, parts); err != nil {
+		return err
+	}
+
+	// A listener that fails ends the stack as a signal does.
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(listenCtx, stop)()
+
+	var children errgroup.Group
+	childCtx, stopChildren := context.WithCancel(ctx)
+	defer func() { stopChildren(); err = errors.Join(err, children.Wait()) }()
+	if err := s.startChildren(childCtx, &children); err != nil {
+		return err
+	}
+
+	if err := s.instance().write(s.layout); err != nil {
+		return err
+	}
+	ready(s.instance())
+	s.keepState(ctx)
+	return nil
+}
+
+// keepState writes the state file anew whenever a child has been started again.
+func (s *Stack) keepState(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	last := s.instance()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := s.instance()
+		if fmt.Sprint(now) == fmt.Sprint(last) {
+			continue
+		}
+		if err := now.write(s.layout); err != nil {
+			s.log.Error("state not written", "error", err)
+			continue
+		}
+		last = now
+	}
+}
+
+func (s *Stack) instance() Instance {
+	i := Instance{
+		PID:       os.Getpid(),
+		Version:   s.options.Version,
+		Machines:  "simulated",
+		Ports:     s.ports,
+		StartedAt: s.began,
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.children {
+		pid, restarts := p.status()
+		i.Children = append(i.Children, Child{Name: p.name, PID: pid, Restarts: restarts})
+	}
+	return i
+}
+
+func (s *Stack) program(name string) string { return filepath.Join(s.options.ProgramDir, name) }
+
+func (s *Stack) programsExist() error {
+	for _, name := range []string{"pks-api", "pks-broker", "pks-service-adapter"} {
+		if _, err := os.Stat(s.program(name)); err != nil {
+			return fmt.Errorf("program %s is missing beside pks-local in %s: build it with 'make build'", name, s.options.ProgramDir)
+		}
+	}
+	return nil
+}
+
+// startChildren starts pks-broker and then pks-api, each when the one before
+// answers.
+func (s *Stack) startChildren(ctx context.Context, group *errgroup.Group) error {
+	if err := s.writeBrokerConfig(); err != nil {
+		return err
+	}
+	if err := s.writeAPIConfig(); err != nil {
+		return err
+	}
+	client, err := httpClient(s.layout)
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		name, url, probe string
+		args             []string
+	}{
+		{"pks-broker", s.ports.BrokerURL(), "/v2/catalog", []string{"-configFilePath", s.layout.BrokerConfig()}},
+		{"pks-api", s.ports.APIURL(), "/actuator/health", []string{"-config", s.layout.APIConfig()}},
+	} {
+		s.options.Progress("Starting " + c.name + " on " + c.url + " …")
+		p := &process{
+			name: c.name, path: s.program(c.name), args: c.args,
+			env:     []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.layout.Dir, "TMPDIR=" + os.TempDir()},
+			logFile: s.layout.Log(c.name), log: s.log,
+		}
+		s.mu.Lock()
+		s.children = append(s.children, p)
+		s.mu.Unlock()
+		group.Go(func() error { return p.run(ctx) })
+		if err := awaitAnswer(ctx, client, c.url+c.probe); err != nil {
+			return fmt.Errorf("%s did not come up: %w: see %s", c.name, err, s.layout.Log(c.name))
+		}
+	}
+	return nil
+}
+
+func awaitAnswer(ctx context.Context, client *http.Client, url string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("no answer within %s", startPatience))
+	defer cancel()
+	for {
+		state, healthy := answer(ctx, client, url)
+		if healthy {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w; at last it %s", context.Cause(ctx), state)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// listen serves handler over TLS on a loopback port until ctx ends.
+func (s *Stack) listen(ctx context.Context, group *errgroup.Group, name string, port int, pair tls.Certificate, handler http.Handler) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address(port))
+	if err != nil {
+		return fmt.Errorf("listen for %s: %w", name, err)
+	}
+	s.options.Progress("Starting " + name + " on " + url(port) + " …")
+	server := &http.Server{
+		Handler:           handler,
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(s.log.With("listener", name).Handler(), slog.LevelDebug),
+	}
+	group.Go(func() error {
+		err := server.ServeTLS(listener, "", "")
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return fmt.Errorf("serve %s: %w", name, err)
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
+		defer cancel()
+		if err := server.Shutdown(patience); err != nil {
+			return errors.Join(fmt.Errorf("shut %s down: %w", name, err), server.Close())
+		}
+		return nil
+	})
+	return nil
+}

@@ -1,0 +1,94 @@
+package osb
+
+import (
+	"net/netip"
+
+	"code.cloudfoundry.org/brokerapi/v13/domain"
+
+	"github.com/pks-community/pks-release/src/pks"
+)
+
+// Instance is a cluster as the broker sees it: one service instance.
+type Instance struct {
+	ID     string // the cluster's UUID
+	Name   string // the cluster's name
+	Owner  string // name of its owner
+	PlanID string
+	Spec   pks.ClusterSpec // whole, in updates too
+
+	// OperationID and RequestID go along in headers, for the broker's log. A
+	// repeated call carries the same.
+	OperationID string
+	RequestID   string
+}
+
+// Submission is the broker's answer to a change.
+type Submission struct {
+	// Operation is the opaque string that polls must carry.
+	Operation string
+	// Done: there is nothing to wait for.
+	Done bool
+}
+
+// LastOperation is how far a change is.
+type LastOperation struct {
+	State       domain.LastOperationState
+	Description string
+}
+
+// Progress is the news of an operation's BOSH tasks since an offset.
+type Progress struct {
+	TaskID  int             `json:"task_id"`
+	State   string          `json:"state"`   // of the BOSH task: queued, processing, done, …
+	Percent int             `json:"percent"` // of all steps seen
+	Offset  int64           `json:"offset"`  // what to ask for next
+	Events  []ProgressEvent `json:"events"`
+}
+
+// ProgressEvent is one line of a BOSH task's event output.
+type ProgressEvent struct {
+	Time     int64    `json:"time"`  // seconds since 1970
+	Stage    string   `json:"stage"` // "Updating instance"
+	Tags     []string `json:"tags"`
+	Task     string   `json:"task"` // "worker/UUID (0)"
+	Index    int      `json:"index"`
+	Total    int      `json:"total"`
+	State    string   `json:"state"`    // started, in_progress, finished, failed
+	Progress int      `json:"progress"` // percent of this one step
+	Error    string   `json:"error"`
+	Message  string   `json:"message"`
+}
+
+// VMs are the addresses of a deployment's machines.
+type VMs struct {
+	Deployment     string                  `json:"deployment"`
+	InstanceGroups map[string][]netip.Addr `json:"instance_groups"`
+}
+
+// Binding asks for credentials of a cluster, or for their end.
+type Binding struct {
+	InstanceID  string
+	ID          string // UUID of the binding
+	PlanID      string
+	ClusterName string
+	User        string // whom the credentials are for
+	RequestID   string
+}
+
+const (
+	platform = "pks"
+	// place stands for the organization and space that this platform has not.
+	place = "pks"
+)
+
+// brokerContext is the platform's "context" object (OSB 2.17, Context Object).
+type brokerContext struct {
+	Platform    string `json:"platform"`
+	ClusterName string `json:"cluster_name"`
+	Owner       string `json:"owner"`
+}
+
+type bindParameters struct {
+	User        string `json:"user"`
+	ClusterName string `json:"cluster_name"`
+}
