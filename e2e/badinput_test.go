@@ -39,7 +39,7 @@ func TestBadRequestsAreRefusedAtTheDoor(t *testing.T) {
 		status int
 		words  []string
 	}{
-		{"unknown plan", request{body: create("new", "new.pks.local", "gigantic", "")}, 400, []string{"gigantic", "pks plans"}},
+		{"unknown plan", request{body: create("new", "new.pks.local", "gigantic", "")}, 400, []string{"gigantic", "small, medium, large"}},
 		{"duplicate name", request{body: create("taken", "new.pks.local", "small", "")}, 409, []string{"taken"}},
 		{"duplicate host", request{body: create("new", "TAKEN.pks.local", "small", "")}, 409, []string{"host"}},
 		{"name with &", request{body: create("a&b", "new.pks.local", "small", "")}, 400, []string{"name", "letters"}},
@@ -153,7 +153,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 
 	s.login("admin", "admin")
 	s.refused(s.pksAs("admin", "cluster", "absent"), 3, "Error: Cluster absent not found")
-	s.refused(s.pksAs("admin", "create-cluster", "x", "-e", "x.pks.local", "-p", "gigantic"), 3, "gigantic", "pks plans")
+	s.refused(s.pksAs("admin", "create-cluster", "x", "-e", "x.pks.local", "-p", "gigantic"), 3, "gigantic", "small, medium, large")
 	s.refused(s.pksAs("admin", "create-cluster", "x", "-p", "small"), 2, "--external-hostname")
 	s.refused(s.pksAs("admin", "resize", "x", "-n", "many"), 2, "many")
 	s.refused(s.pksAs("admin", "clutser"), 2, "clutser")

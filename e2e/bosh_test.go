@@ -53,7 +53,7 @@ func TestBOSHCLIIsAWitness(t *testing.T) {
 	for _, vm := range vms {
 		group, _, _ := strings.Cut(vm["instance"], "/")
 		groups[group]++
-		if vm["process_state"] != "running" || vm["active"] != "true" || !strings.HasPrefix(vm["ips"], "127.77.") || vm["az"] == "" {
+		if vm["process_state"] != "running" || vm["active"] != "true" || !strings.HasPrefix(vm["ips"], "127.") || vm["az"] == "" {
 			t.Errorf("vm: %v", vm)
 		}
 		if group == "master" && vm["ips"] != cluster.IPs[0] {
@@ -84,8 +84,13 @@ func TestBOSHCLIIsAWitness(t *testing.T) {
 	if strings.Contains(manifest, "PRIVATE KEY") {
 		t.Error("the manifest holds a private key")
 	}
-	wrapped := s.boshTables("-d", deployment, "manifest")
-	_ = wrapped
+	var wrapped struct{ Blocks []string }
+	if err := json.Unmarshal([]byte(s.must(s.bosh("-d", deployment, "manifest", "--json"))), &wrapped); err != nil {
+		t.Fatal(err)
+	}
+	if len(wrapped.Blocks) != 1 || !strings.Contains(wrapped.Blocks[0], "name: "+deployment) {
+		t.Errorf("manifest --json: %d blocks", len(wrapped.Blocks))
+	}
 
 	tasks := s.boshTables("-d", deployment, "tasks", "--recent")[0].Rows
 	deploy := ""
@@ -109,7 +114,7 @@ func TestBOSHCLIIsAWitness(t *testing.T) {
 // checkTask reads the task as people do, as JSON, and as raw events.
 func (s *stack) checkTask(id, subject string) {
 	s.t.Helper()
-	text := s.must(s.bosh("task", id))
+	text := s.must(s.bosh("--tty", "task", id))
 	if !strings.Contains(text, "Task "+id+" done") || !strings.Contains(text, subject) {
 		s.t.Errorf("task %s:\n%s", id, text)
 	}

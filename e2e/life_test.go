@@ -42,7 +42,7 @@ func TestLifeOfACluster(t *testing.T) {
 		"Kubernetes Master Host:   demo.pks.local\n",
 		"Kubernetes Master Port:   8443\n",
 		"Worker Nodes:             2\n",
-		"Kubernetes Master IP(s):  127.77.",
+		"Kubernetes Master IP(s):  127.",
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not in:\n%s", want, shown)

@@ -41,12 +41,20 @@ func startStack(t *testing.T, flags ...string) *stack {
 	s := &stack{t: t, dir: filepath.Join(t.TempDir(), "pks local"), flags: flags}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("logs of the stack:\n%s", s.local("logs").stdout)
+			s.logTail()
 		}
 		s.local("down")
 	})
 	s.up()
 	return s
+}
+
+// logTail shows the end of each program's log.
+func (s *stack) logTail() {
+	for _, program := range []string{"pks-local", "pks-broker", "pks-api"} {
+		lines := strings.Split(s.local("logs", program).stdout, "\n")
+		s.t.Logf("the end of the log of %s:\n%s", program, strings.Join(lines[max(0, len(lines)-20):], "\n"))
+	}
 }
 
 // up starts the stack on free ports; if somebody takes one of them in between,

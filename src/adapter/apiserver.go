@@ -104,10 +104,6 @@ func (c *cluster) apiServerArguments() arguments {
 		"kubelet-client-key":         apiServerFiles + "kubelet-client-key.pem",
 		"service-account-key-file":   apiServerFiles + "service-account-public-key.pem",
 	}
-	if atLeast(c.kubernetes, "1.20") {
-		a["service-account-issuer"] = "https://kubernetes.default.svc." + clusterDomain
-		a["service-account-signing-key-file"] = "/var/vcap/jobs/kube-controller-manager/config/service-account-private-key.pem"
-	}
 	if c.plan.AllowPrivilegedContainers {
 		a["allow-privileged"] = true
 	}

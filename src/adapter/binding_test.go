@@ -121,6 +121,11 @@ func TestBindings(t *testing.T) {
 		t.Errorf("the name that clients know: %v", err)
 	}
 
+	nodes, err := client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{LabelSelector: "pks-system/cluster.name=demo,pks-system/cluster.uuid=" + c.deployment})
+	if err != nil || len(nodes.Items) != 3 {
+		t.Errorf("%d nodes, %v", len(nodes.Items), err)
+	}
+
 	t.Run("the same again", func(t *testing.T) {
 		code, stdout, _ := execute(t, bindingDocument(t, "create-binding", in), "create-binding")
 		if code != 49 || stdout == "" {
@@ -150,6 +155,13 @@ func TestBindings(t *testing.T) {
 		}
 		if _, err := client.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{}); !apierrors.IsUnauthorized(err) {
 			t.Errorf("the token still opens: %v", err)
+		}
+		admin := clientOf(t, kubeconfigOf(in), in)
+		if _, err := admin.RbacV1().ClusterRoleBindings().Get(t.Context(), "pks:"+bindID+"-cluster-admin", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Errorf("the cluster role binding: %v", err)
+		}
+		if _, err := admin.CoreV1().Secrets("default").Get(t.Context(), bindID+"-token", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Errorf("the token's secret: %v", err)
 		}
 		if code, _, _ := execute(t, document, "delete-binding"); code != 41 {
 			t.Errorf("a second time: exit code %d", code)

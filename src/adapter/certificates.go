@@ -108,25 +108,25 @@ type certificateOptions struct {
 func (c *cluster) certificateVariables() []bosh.Variable {
 	const clientAuth, serverAuth = "client_auth", "server_auth"
 	const admins = "system:masters"
-	make := func(name string, o certificateOptions) bosh.Variable {
+	certificate := func(name string, o certificateOptions) bosh.Variable {
 		o.Duration = c.plan.Certs.DurationDays
 		return bosh.Variable{Name: name, Type: "certificate", Options: properties(o)}
 	}
 	vars := []bosh.Variable{
-		make(caKubo, certificateOptions{CommonName: "ca", IsCA: true}),
-		make(certKubelet, certificateOptions{CA: caKubo, CommonName: "kubelet.cfcr.internal", Organization: "system:nodes"}),
-		make(certToNodes, certificateOptions{CA: caKubo, CommonName: "kube-apiserver.cfcr.internal", Organization: admins, ExtendedUse: []string{clientAuth}}),
-		make(certMaster, certificateOptions{CA: or(c.plan.Certs.CAName, caKubo), CommonName: masterInternal, Organization: admins, SANs: c.masterNames()}),
-		make(certManager, certificateOptions{CA: caKubo, CommonName: "kube-controller-manager", SANs: []string{"localhost", "127.0.0.1"},
+		certificate(caKubo, certificateOptions{CommonName: "ca", IsCA: true}),
+		certificate(certKubelet, certificateOptions{CA: caKubo, CommonName: "kubelet.cfcr.internal", Organization: "system:nodes"}),
+		certificate(certToNodes, certificateOptions{CA: caKubo, CommonName: "kube-apiserver.cfcr.internal", Organization: admins, ExtendedUse: []string{clientAuth}}),
+		certificate(certMaster, certificateOptions{CA: or(c.plan.Certs.CAName, caKubo), CommonName: masterInternal, Organization: admins, SANs: c.masterNames()}),
+		certificate(certManager, certificateOptions{CA: caKubo, CommonName: "kube-controller-manager", SANs: []string{"localhost", "127.0.0.1"},
 			ExtendedUse: []string{serverAuth}, KeyUse: []string{"digital_signature", "key_encipherment"}}),
-		make(certMetrics, certificateOptions{CA: caKubo, CommonName: "metrics-server", SANs: []string{"metrics-server.kube-system.svc"}}),
-		make(caEtcd, certificateOptions{CommonName: "etcd.ca", IsCA: true}),
-		make(certEtcd, certificateOptions{CA: caEtcd, CommonName: "*." + etcdSuffix, SANs: []string{"*." + etcdSuffix}, ExtendedUse: []string{clientAuth, serverAuth}}),
-		make(certEtcdctl, certificateOptions{CA: caEtcd, CommonName: "etcdClient", ExtendedUse: []string{clientAuth}}),
-		make(certRoot, certificateOptions{CA: caEtcd, CommonName: "root", ExtendedUse: []string{clientAuth}}),
+		certificate(certMetrics, certificateOptions{CA: caKubo, CommonName: "metrics-server", SANs: []string{"metrics-server.kube-system.svc"}}),
+		certificate(caEtcd, certificateOptions{CommonName: "etcd.ca", IsCA: true}),
+		certificate(certEtcd, certificateOptions{CA: caEtcd, CommonName: "*." + etcdSuffix, SANs: []string{"*." + etcdSuffix}, ExtendedUse: []string{clientAuth, serverAuth}}),
+		certificate(certEtcdctl, certificateOptions{CA: caEtcd, CommonName: "etcdClient", ExtendedUse: []string{clientAuth}}),
+		certificate(certRoot, certificateOptions{CA: caEtcd, CommonName: "root", ExtendedUse: []string{clientAuth}}),
 	}
 	if c.network.cni == cniFlannel {
-		vars = append(vars, make(certFlanneld, certificateOptions{CA: caEtcd, CommonName: certFlannel, ExtendedUse: []string{clientAuth}}))
+		vars = append(vars, certificate(certFlanneld, certificateOptions{CA: caEtcd, CommonName: certFlannel, ExtendedUse: []string{clientAuth}}))
 	}
 	for i := range vars {
 		// The host name of a cluster may change; without converge the Director would

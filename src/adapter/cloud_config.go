@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"fmt"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -60,6 +61,19 @@ func (c *cluster) sized(group string, m machineSize, azs []string) sizing {
 	}
 	return s
 }
+
+// extensionsOf are those that the cluster's request asks for. Its own comes last
+// and so wins over the others.
+func (c *cluster) extensionsOf(group string) []string {
+	out := slices.Clone(c.spec.VMExtensions[group])
+	own := c.ownExtension(group)
+	if slices.ContainsFunc(c.config.VMExts, func(e extension) bool { return e.Name == own }) {
+		out = append(out, own)
+	}
+	return out
+}
+
+func (c *cluster) ownExtension(group string) string { return c.deployment + "-" + group }
 
 // configs gives the broker the cluster's cloud config, when it has one.
 func (c *cluster) configs() (map[string]string, error) {

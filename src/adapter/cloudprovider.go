@@ -146,9 +146,6 @@ func (c *cluster) iaasTags() map[string]string {
 	return c.plan.IaaS.chosen().tags(c)
 }
 
-// extensionsOf are those that the cluster's request asks for.
-func (c *cluster) extensionsOf(group string) []string { return c.spec.VMExtensions[group] }
-
 // missing names the first setting that is empty.
 func missing(field string, settings ...[2]string) error {
 	for _, s := range settings {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pivotal-cf/on-demand-services-sdk/serviceadapter"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/pks-community/pks-release/src/pks"
 )
@@ -102,14 +103,11 @@ func (c *cluster) takeSpec(request serviceadapter.RequestParameters) error {
 func refuseReferences(field string, value any) error {
 	switch v := value.(type) {
 	case string:
-		if reference.MatchString(v) {
+		if lookalike.MatchString(v) {
 			return refuse("%s holds a text in double parentheses.", field).WithRemedy("Remove the parentheses: BOSH takes them for the name of a secret.")
 		}
 	case map[string]any:
 		for _, key := range sortedKeys(v) {
-			if key == "password" {
-				continue // goes to the broker's keeping, is never read by the Director as text
-			}
 			if err := refuseReferences(field+"."+key, key); err != nil {
 				return err
 			}
@@ -144,6 +142,14 @@ func (c *cluster) checkSpec() error {
 	if err := checkDrain("kubelet_drain", s.Drain); err != nil {
 		return err
 	}
+	for _, profile := range []struct {
+		field string
+		*pks.Profile
+	}{{"network_profile", s.NetworkProfile}, {"compute_profile", s.ComputeProfile}, {"kubernetes_profile", s.KubernetesProfile}} {
+		if profile.Profile != nil && profile.Name == "" {
+			return refuse("%s.name is missing.", profile.field).WithRemedy("Name the profile, or leave it out.")
+		}
+	}
 	for _, job := range s.UnsetHTTPProxy {
 		if job != proxyRuntime && job != jobAPIServer {
 			return refuse("unset_http_proxy has %q.", job).WithRemedy("Choose runtime or kube-apiserver.")
@@ -162,7 +168,8 @@ func (c *cluster) checkSpec() error {
 	return nil
 }
 
-// checkExtensions refuses a vm_extension for a group that is not there.
+// checkExtensions refuses a vm_extension for a group that is not there, and reads
+// the cloud properties of those that the cluster brings along.
 func (c *cluster) checkExtensions() error {
 	groups := map[string]bool{masterGroup: true, addonsGroup: true}
 	for _, p := range c.pools {
@@ -172,6 +179,19 @@ func (c *cluster) checkExtensions() error {
 		if !groups[name] {
 			return refuse("vm_extensions names the instance group %q, which the cluster does not have.", name).
 				WithRemedy("The groups are %s.", list(sortedKeys(groups)))
+		}
+	}
+	for _, name := range sortedKeys(c.spec.VMExtensionProperties) {
+		if !groups[name] {
+			return refuse("vm_extension_properties names the instance group %q, which the cluster does not have.", name).
+				WithRemedy("The groups are %s.", list(sortedKeys(groups)))
+		}
+		own := extension{Name: c.ownExtension(name)}
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(c.spec.VMExtensionProperties[name], &own.CloudProperties); err != nil {
+			return refuse("vm_extension_properties.%s is not an object.", name).WithRemedy("Give cloud properties, such as {\"vmx_options\":{\"disk.enableUUID\":\"1\"}}.")
+		}
+		if len(own.CloudProperties) > 0 {
+			c.config.VMExts = append(c.config.VMExts, own)
 		}
 	}
 	return nil

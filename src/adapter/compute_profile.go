@@ -49,12 +49,16 @@ type nodePool struct {
 	Taints             string   `json:"node_taints"`
 }
 
-var (
-	poolName   = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$`)
+// The forms of a label's key and value.
+const (
 	labelKey   = `([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?`
 	labelValue = `([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)?`
-	nodeLabel  = regexp.MustCompile(`^` + labelKey + `=` + labelValue + `$`)
-	nodeTaint  = regexp.MustCompile(`^` + labelKey + `(=` + labelValue + `)?:(NoSchedule|PreferNoSchedule|NoExecute)$`)
+)
+
+var (
+	poolName  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?$`)
+	nodeLabel = regexp.MustCompile(`^` + labelKey + `=` + labelValue + `$`)
+	nodeTaint = regexp.MustCompile(`^` + labelKey + `(=` + labelValue + `)?:(NoSchedule|PreferNoSchedule|NoExecute)$`)
 )
 
 // sizes settles what the machines are: node pools and master size from the

@@ -63,7 +63,7 @@ func newPlatform(t *testing.T, options credhub.Options) *platform {
 	newer := slices.Clone(cfcr.Releases()[:1])
 	newer[0].Version = "1.34.2"
 	d, err := director.New(director.Config{
-		Dir: dir, Name: directorName, Auth: auth.Basic{"admin": "secret"}, Machines: machines, Credentials: vars, Workers: 4,
+		Dir: dir, Name: directorName, Auth: auth.Basic{"admin": "secret"}, Machines: kubeapi.WithNodes(machines, kube), Credentials: vars, Workers: 4,
 		Logger: slog.New(slog.DiscardHandler), Timing: director.Timing{Watch: time.Millisecond},
 		Seed: director.Seed{CloudConfig: cloudConfig(t), Releases: append(releases, newer...), Stemcells: []director.Stemcell{cfcr.Stemcell()}},
 	})

@@ -199,13 +199,13 @@ func (c call) run(t testing.TB) answer {
 func execute(t testing.TB, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, log bytes.Buffer
-	code = adapter.Run(t.Context(), append([]string{"pks-service-adapter"}, args...), strings.NewReader(stdin), &out, &log)
+	code = adapter.Run(t.Context(), adapter.Build{Version: "1.2.3", Commit: "abc"}, append([]string{"pks-service-adapter"}, args...), strings.NewReader(stdin), &out, &log)
 	return code, out.String(), log.String()
 }
 
 func executeIn(ctx context.Context, stdin string, args ...string) (code int, stdout string) {
 	var out, log bytes.Buffer
-	code = adapter.Run(ctx, append([]string{"pks-service-adapter"}, args...), strings.NewReader(stdin), &out, &log)
+	code = adapter.Run(ctx, adapter.Build{Version: "1.2.3", Commit: "abc"}, append([]string{"pks-service-adapter"}, args...), strings.NewReader(stdin), &out, &log)
 	return code, out.String()
 }
 

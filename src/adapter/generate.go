@@ -27,6 +27,9 @@ func Generate(in serviceadapter.GenerateManifestParams) (serviceadapter.Generate
 	if c.previous != nil {
 		c.previous.keepForeign(c, &manifest)
 	}
+	if err := c.checkErrands(manifest); err != nil {
+		return none, err
+	}
 	configs, err := c.configs()
 	if err != nil {
 		return none, err
@@ -76,6 +79,25 @@ func (c *cluster) manifest() (bosh.BoshManifest, error) {
 		Variables:      slices.Concat(c.passwordVariables(), c.certificateVariables()),
 		Tags:           c.tags(),
 	}, nil
+}
+
+// checkErrands refuses a lifecycle errand that the deployment does not have: the
+// broker would fail after the machines were made.
+func (c *cluster) checkErrands(m bosh.BoshManifest) error {
+	there := map[string]bool{}
+	for _, g := range m.InstanceGroups {
+		there[g.Name] = true
+		for _, j := range g.Jobs {
+			there[j.Name] = true
+		}
+	}
+	for _, errand := range slices.Concat(c.plan.errands.PostDeploy, c.plan.errands.PreDelete) {
+		if !there[errand.Name] {
+			return refuse("plan.lifecycle_errands: the deployment has no errand %q.", errand.Name).
+				WithRemedy("Errands of every cluster are %s and smoke-tests.", addonsGroup)
+		}
+	}
+	return nil
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

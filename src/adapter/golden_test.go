@@ -38,7 +38,8 @@ func golden() map[string]call {
 					{"name": "medium-2", "instances": 1, "max_worker_instances": 5, "az_names": []string{"z2", "z3"}},
 				},
 			}}},
-			"node_pool_instances": object{"tiny-1": 4},
+			"node_pool_instances":     object{"tiny-1": 4},
+			"vm_extension_properties": object{"worker-tiny-1": object{"vmx_options": object{"disk.enableUUID": "1"}, "cpus": 4}},
 		}),
 		"vsphere": withIaaS("vsphere", object{
 			"server": "vcenter.example.com", "user": "pks@vsphere.local", "password": "((/opsmgr/pks/vcenter_master_creds.password))",

@@ -75,19 +75,18 @@ type certificateRef struct {
 
 // kubeletConfiguration is the file that kubelet reads, kubelet.config.k8s.io/v1beta1.
 type kubeletConfiguration struct {
-	APIVersion           string                `yaml:"apiVersion"`
-	Kind                 string                `yaml:"kind"`
-	Authentication       kubeletAuthentication `yaml:"authentication"`
-	Authorization        kubeletAuthorization  `yaml:"authorization"`
-	ClusterDNS           []string              `yaml:"clusterDNS"`
-	ClusterDomain        string                `yaml:"clusterDomain"`
-	FailSwapOn           bool                  `yaml:"failSwapOn"`
-	SerializeImagePulls  bool                  `yaml:"serializeImagePulls"`
-	SystemReserved       map[string]string     `yaml:"systemReserved,omitempty"`
-	EvictionHard         map[string]string     `yaml:"evictionHard,omitempty"`
-	TLSCertFile          string                `yaml:"tlsCertFile"`
-	TLSPrivateKeyFile    string                `yaml:"tlsPrivateKeyFile"`
-	ContainerRuntimeSock string                `yaml:"containerRuntimeEndpoint,omitempty"`
+	APIVersion          string                `yaml:"apiVersion"`
+	Kind                string                `yaml:"kind"`
+	Authentication      kubeletAuthentication `yaml:"authentication"`
+	Authorization       kubeletAuthorization  `yaml:"authorization"`
+	ClusterDNS          []string              `yaml:"clusterDNS"`
+	ClusterDomain       string                `yaml:"clusterDomain"`
+	FailSwapOn          bool                  `yaml:"failSwapOn"`
+	SerializeImagePulls bool                  `yaml:"serializeImagePulls"`
+	SystemReserved      map[string]string     `yaml:"systemReserved,omitempty"`
+	EvictionHard        map[string]string     `yaml:"evictionHard,omitempty"`
+	TLSCertFile         string                `yaml:"tlsCertFile"`
+	TLSPrivateKeyFile   string                `yaml:"tlsPrivateKeyFile"`
 }
 
 type kubeletAuthentication struct {

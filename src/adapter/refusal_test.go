@@ -72,6 +72,8 @@ func TestRefusals(t *testing.T) {
 	twice.groups = append(twice.groups, twice.groups[0])
 	noWorkers := smallest()
 	noWorkers.groups = noWorkers.groups[:1]
+	errand := smallest()
+	errand.errands.PreDelete = []serviceadapter.Errand{{Name: "clean-up"}}
 	nsx := object{"cni": "nsx-t", "nsx_t": object{"managers": []string{"m"}, "insecure": true, "client_cert": "((/a))", "client_key": "((/b))"}}
 
 	for name, tc := range map[string]struct {
@@ -148,6 +150,7 @@ func TestRefusals(t *testing.T) {
 		"openstack incomplete":    {plan(object{"cloud_provider": object{"type": "openstack", "openstack": object{}}}), "auth_url"},
 		"proxy scheme":            {plan(object{"proxy": object{"http_proxy": object{"url": "https://x"}}}), "http:// address"},
 		"proxy of nothing":        {plan(object{"proxy": object{}}), "names no proxy"},
+		"errand":                  {errand, `no errand "clean-up"`},
 		// software
 		"wrong stemcell":     {windows, `"windows2019"`},
 		"kubo too old":       {versioned("kubo", "0.34.1"), "release kubo is 0.34.1"},
@@ -169,6 +172,11 @@ func TestRefusals(t *testing.T) {
 		"workers over maximum":     {smallest().with(object{"max_worker_instances": 5}, object{"kubernetes_worker_instances": 6}), "kubernetes_worker_instances is 6; the plan allows at most 5"},
 		"workers negative":         {spec(object{"kubernetes_worker_instances": -1}), "kubernetes_worker_instances is -1"},
 		"reference in a name":      {spec(object{"cluster_tags": []object{{"name": "a", "value": "((/other/secret))"}}}), "double parentheses"},
+		"reference as a password":  {spec(object{"proxy": object{"http_proxy": object{"url": "http://x", "username": "u", "password": "((/other/secret))"}}}), "double parentheses"},
+		"reference as a key":       {spec(object{"vm_extensions": object{"((a))": []string{"e"}}}), "double parentheses"},
+		"reference behind escapes": {kubernetes(object{"component": "kube-apiserver", "file-arguments": object{"encryption-provider-config": `secret: "\x28(/other/secret))"`}}), "double parentheses"},
+		"reference in a policy":    {kubernetes(object{"component": "kube-apiserver", "file-arguments": object{"audit-policy-file": `kind: "\x28(/other/secret))"`}}), "double parentheses"},
+		"reference in an argument": {kubernetes(object{"component": "kubelet", "arguments": object{"a-b": "((x))"}}), "double parentheses"},
 		"tag twice":                {spec(object{"cluster_tags": []object{{"name": "a", "value": "1"}, {"name": "a", "value": "2"}}}), "twice"},
 		"tag colon":                {spec(object{"cluster_tags": []object{{"name": "a:b", "value": "1"}}}), "colon"},
 		"tag nameless":             {spec(object{"cluster_tags": []object{{"name": "", "value": "1"}}}), "without a name"},
@@ -180,6 +188,8 @@ func TestRefusals(t *testing.T) {
 		"proxy without url":        {spec(object{"proxy": object{"http_proxy": object{"username": "x"}}}), "no url"},
 		"no_proxy entry":           {spec(object{"proxy": object{"http_proxy": object{"url": "http://x"}, "no_proxy": []string{"a,b"}}}), "no_proxy"},
 		"extension of nobody":      {spec(object{"vm_extensions": object{"worker-x": []string{"e"}}}), `"worker-x"`},
+		"own extension of nobody":  {spec(object{"vm_extension_properties": object{"x": object{}}}), "vm_extension_properties"},
+		"own extension no object":  {spec(object{"vm_extension_properties": object{"worker": []int{1}}}), "not an object"},
 		"pools without a profile":  {spec(object{"node_pool_instances": object{"a": 1}}), "node_pool_instances"},
 		// compute profile
 		"half a size":          {pool(object{"cpu": 1}), "but not all"},

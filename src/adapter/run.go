@@ -25,12 +25,21 @@ const (
 	cmdSchemas       = "generate-plan-schemas"
 )
 
+// Build is what the program was built from.
+type Build struct{ Version, Commit string }
+
 // Run is the program: one sub-command of the service adapter contract
 // (reference/on-demand-broker.md §3). args begins with the program's name. It
 // returns the exit code: 0 done, 41 binding not found, 49 binding exists, 1 for
 // the rest. What the person who asked should read goes to stdout, what operators
 // should read to stderr.
-func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+//
+// "-version" prints what the program is.
+func Run(ctx context.Context, build Build, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 2 && strings.TrimLeft(args[1], "-") == "version" {
+		_, _ = fmt.Fprintf(stdout, "pks-service-adapter %s (%s)\n", build.Version, build.Commit)
+		return 0
+	}
 	s := &session{ctx: ctx, args: args}
 	err := s.handle(stdin)
 	if err == nil {

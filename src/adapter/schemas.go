@@ -94,11 +94,12 @@ func clusterSchema(p plan) schema {
 		"proxy": closed(map[string]schema{
 			"http_proxy": proxySchema(), "https_proxy": proxySchema(), "no_proxy": listOf(schema{Type: "string", MinLength: 1}),
 		}),
-		"vm_extensions":       {Type: "object", Additional: listOf(schema{Type: "string", MinLength: 1})},
-		"network_profile":     profileSchema(),
-		"compute_profile":     profileSchema(),
-		"kubernetes_profile":  profileSchema(),
-		"node_pool_instances": {Type: "object", Additional: schema{Type: "integer", Minimum: limit(1)}},
+		"vm_extensions":           {Type: "object", Additional: listOf(schema{Type: "string", MinLength: 1})},
+		"vm_extension_properties": {Type: "object", Additional: schema{Type: "object"}},
+		"network_profile":         profileSchema(),
+		"compute_profile":         profileSchema(),
+		"kubernetes_profile":      profileSchema(),
+		"node_pool_instances":     {Type: "object", Additional: schema{Type: "integer", Minimum: limit(1)}},
 	}, "cluster_name", "kubernetes_master_host")
 	s.Description = "The whole desired state of one cluster."
 	return s

@@ -24,6 +24,9 @@ const (
 
 var reference = regexp.MustCompile(`\(\([-/.\w\p{L}:!]+\)\)`)
 
+// lookalike is wider: whatever the Director or a broker might take for one.
+var lookalike = regexp.MustCompile(`\(\([^()]*\)\)`)
+
 // isReference tells whether the whole text is one ((reference)).
 func isReference(text string) bool { return text != "" && reference.FindString(text) == text }
 
@@ -45,8 +48,9 @@ func (c *cluster) hide(name, secret string) string {
 	return ref(serviceadapter.ODBSecretPrefix + ":" + name)
 }
 
-// hideSecrets takes passwords and keys out of the spec, which is recorded in the
-// manifest, and leaves references behind.
+// hideSecrets takes passwords and keys out of a request's spec, which is recorded
+// in the manifest, and leaves references behind. That the request holds none of
+// its own was checked before.
 func (c *cluster) hideSecrets() error {
 	if p := c.spec.Proxy; p != nil {
 		own := *p
@@ -57,11 +61,24 @@ func (c *cluster) hideSecrets() error {
 	return c.hideEncryptionKeys()
 }
 
+// checkFiles looks for references in the files of a Kubernetes profile once YAML
+// has put its escapes in plain text.
+func checkFiles(field string, part customization) error {
+	for _, flag := range sortedKeys(part.FileArguments) {
+		if content, err := structure(part.FileArguments[flag]); err == nil {
+			if err := refuseReferences(field+": "+flag, content); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // hideEncryptionKeys does the same for the keys in a Kubernetes profile's
 // encryption-provider-config.
 func (c *cluster) hideEncryptionKeys() error {
 	p := c.spec.KubernetesProfile
-	if p == nil || !strings.Contains(string(p.Parameters), flagEncryption) {
+	if p == nil || len(p.Parameters) == 0 {
 		return nil
 	}
 	field := fmt.Sprintf("kubernetes_profile %q", p.Name)
@@ -70,6 +87,9 @@ func (c *cluster) hideEncryptionKeys() error {
 		return err
 	}
 	for _, part := range slices.Concat(profile.Customizations, profile.Experimental) {
+		if err := checkFiles(field, part); err != nil {
+			return err
+		}
 		content, ok := part.FileArguments[flagEncryption]
 		if !ok {
 			continue

@@ -17,6 +17,8 @@ import (
 
 // Bind makes credentials for an instance, synchronously (§1.11).
 func (b *Broker) Bind(ctx context.Context, instanceID, bindingID string, details domain.BindDetails, _ bool) (domain.Binding, error) {
+	ctx, cancel := shielded(ctx)
+	defer cancel()
 	binding, err := b.bind(ctx, instanceID, bindingID, details)
 	if errors.Is(err, apiresponses.ErrInstanceDoesNotExist) {
 		return binding, apiresponses.ErrInstanceDoesNotExist // answered with 404

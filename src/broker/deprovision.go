@@ -15,6 +15,8 @@ import (
 // The same request again, while the deletion runs, answers with that operation;
 // when there is nothing left, with 410.
 func (b *Broker) Deprovision(ctx context.Context, instanceID string, details domain.DeprovisionDetails, asyncAllowed bool) (domain.DeprovisionServiceSpec, error) {
+	ctx, cancel := shielded(ctx)
+	defer cancel()
 	kind := opDelete
 	if details.Force {
 		kind = opForceDelete

@@ -12,16 +12,21 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// adapterMode makes this test binary a service adapter: with "well" one that
-// answers, with any other value one that misbehaves as named.
-const adapterMode = "PKS_TEST_ADAPTER"
+// schemaProperty of a plan is the schema that the fake adapter answers with.
+const schemaProperty = "schema"
 
+// TestMain makes this test binary a service adapter when it is called like one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "generate-manifest", "create-binding", "delete-binding", "dashboard-url", "generate-plan-schemas":
 			os.Exit(runFakeAdapter(os.Args[1]))
 		}
+	}
+	// The race detector would let each adapter linger for a second at its end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -51,6 +56,15 @@ func runFakeAdapter(subcommand string) int {
 		}})
 	case "delete-binding":
 		return 0
+	case "generate-plan-schemas":
+		var plan serviceadapter.Plan
+		if json.Unmarshal([]byte(in.GeneratePlanSchemas.Plan), &plan) != nil || plan.Properties[schemaProperty] == nil {
+			return serviceadapter.NotImplementedExitCode
+		}
+		schema := map[string]any{"parameters": plan.Properties[schemaProperty]}
+		return answer(map[string]any{
+			"service_instance": map[string]any{"create": schema, "update": schema}, "service_binding": map[string]any{"create": schema},
+		})
 	}
 	return serviceadapter.NotImplementedExitCode
 }

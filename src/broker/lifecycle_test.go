@@ -273,6 +273,22 @@ func TestBindGivesTheAdapterAddressesAndRequest(t *testing.T) {
 		`{"deployment":"service-instance_i1","instance_groups":{"master":["10.0.0.2"],"worker":["10.0.0.3","10.0.0.4"]}}`)
 }
 
+func TestBindBodyThatIsCalledAFormIsReadAsJSON(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.created("i1", `{}`)
+	req := newOSBRequest(t.Context(), http.MethodPut, h.url+instancePath("i1")+"/service_bindings/b1", `{"service_id":"service-1","plan_id":"plan-1"}`)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		t.Error(resp.Status)
+	}
+}
+
 func TestBindingsOfAMissingInstance(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)

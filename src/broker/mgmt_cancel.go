@@ -33,7 +33,7 @@ type cancelled struct {
 // which state the deployment is.
 func (b *Broker) serveCancel(w http.ResponseWriter, r *http.Request) {
 	id := instanceID(r)
-	ctx, cancel := context.WithTimeout(r.Context(), cancelWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), cancelWait)
 	defer cancel()
 	result, err := b.cancel(ctx, id)
 	if err != nil {

@@ -3,7 +3,6 @@ package broker
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/pks-community/pks-release/src/broker/config"
@@ -45,10 +44,14 @@ func (b *Broker) serveOrphans(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
+	expected := make(map[string]bool, len(known))
+	for _, i := range known {
+		expected[i.ID] = true
+	}
 	orphans := []orphan{}
 	for _, d := range deployments {
 		id, ours := strings.CutPrefix(d.Name, pks.DeploymentPrefix)
-		if ours && !slices.ContainsFunc(known, func(i instance) bool { return i.ID == id }) {
+		if ours && !expected[id] {
 			orphans = append(orphans, orphan{d.Name})
 		}
 	}

@@ -144,12 +144,13 @@ func actionOn(existed bool, old, made deploymentBody, was, now map[string]any) s
 			return "recreate"
 		}
 	}
-	same := maps.Clone(was)
-	same["instances"], same["update"] = now["instances"], now["update"]
-	withUpdate := maps.Clone(now)
-	withUpdate["update"] = now["update"]
+	before, after := maps.Clone(was), maps.Clone(now)
+	for _, key := range []string{"instances", "update"} { // neither touches a VM that stays
+		delete(before, key)
+		delete(after, key)
+	}
 	switch {
-	case !reflect.DeepEqual(same, withUpdate), !reflect.DeepEqual(releasesOf(old, was), releasesOf(made, now)):
+	case !reflect.DeepEqual(before, after), !reflect.DeepEqual(releasesOf(old, was), releasesOf(made, now)):
 		return "restart"
 	case countOf(was) != countOf(now):
 		return "scale"

@@ -25,7 +25,9 @@ func (b *Broker) serveProcess(w http.ResponseWriter, r *http.Request) {
 	if !decodeBody(w, r, &details) {
 		return
 	}
-	ctx, id := r.Context(), instanceID(r)
+	ctx, cancel := shielded(r.Context())
+	defer cancel()
+	id := instanceID(r)
 	p, err := b.processPlan(details.PlanID, kind)
 	if err != nil {
 		b.respondError(ctx, w, id, kind, err)

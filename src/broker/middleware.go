@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -51,6 +52,8 @@ func (b *Broker) osbBody(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
+		// Whatever it is called, it is JSON; called a form, it would be read as one.
+		r.Header.Set("Content-Type", "application/json")
 		next.ServeHTTP(w, r)
 	})
 }
@@ -76,7 +79,7 @@ func (b *Broker) recovered(next http.Handler) http.Handler {
 		defer func() {
 			if fault := recover(); fault != nil {
 				if fault == http.ErrAbortHandler {
-					panic(fault) //nolint:forbidigo // net/http's own way to drop a connection
+					panic(fault) // net/http's own way to drop a connection
 				}
 				b.logger.ErrorContext(r.Context(), "request panicked",
 					"request_id", id, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
@@ -86,12 +89,21 @@ func (b *Broker) recovered(next http.Handler) http.Handler {
 					})
 				}
 			}
-			b.logger.InfoContext(r.Context(), "request served",
+			b.logger.Log(r.Context(), accessLevel(r.Method, recorder.status), "request served",
 				"method", r.Method, "path", r.URL.Path, "status", recorder.status,
-				"duration", time.Since(started), "request_id", id, "correlation_id", correlationID(r))
+				"duration_ms", time.Since(started).Milliseconds(), "request_id", id, "correlation_id", correlationID(r))
 		}()
 		next.ServeHTTP(recorder, r)
 	})
+}
+
+// accessLevel keeps polls that went well out of the log: there is one a second for
+// every operation.
+func accessLevel(method string, status int) slog.Level {
+	if method == http.MethodGet && status < 400 {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // correlationID is the caller's name for the request, in the order of §0.2.

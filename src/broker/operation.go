@@ -72,7 +72,8 @@ func (d operationData) String() string {
 	return string(text)
 }
 
-var errNoOperation = errors.New("Request missing operation data, please check your Cloud Foundry version is v238+") //nolint:staticcheck // reference/on-demand-broker.md §1.9
+//lint:ignore ST1005 the text of reference/on-demand-broker.md §1.9
+var errNoOperation = errors.New("Request missing operation data, please check your Cloud Foundry version is v238+")
 
 func parseOperation(text string) (operationData, error) {
 	var d operationData

@@ -18,6 +18,8 @@ import (
 // answers with the same operation while it runs and with 200 when it is done; a
 // creation that failed is begun anew by it. A different one is a conflict.
 func (b *Broker) Provision(ctx context.Context, instanceID string, details domain.ProvisionDetails, asyncAllowed bool) (domain.ProvisionedServiceSpec, error) {
+	ctx, cancel := shielded(ctx)
+	defer cancel()
 	spec, err := b.provision(ctx, instanceID, details, asyncAllowed)
 	return spec, b.answer(ctx, instanceID, opCreate, err)
 }

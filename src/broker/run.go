@@ -38,7 +38,7 @@ func Run(ctx context.Context, args []string, version string, stdout, stderr io.W
 	flags := flag.NewFlagSet("pks-broker", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	path := flags.String("configFilePath", "", "path of the configuration `file`")
-	check := flags.Bool("checkConfig", false, "check the configuration file and exit")
+	check := flags.Bool("check-config", false, "check the configuration file and exit")
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return exitOK
@@ -69,6 +69,9 @@ func start(ctx context.Context, logger *slog.Logger, path string, checkOnly bool
 	}
 	for _, w := range warnings {
 		logger.WarnContext(ctx, "configuration has a key that is not used", "key", w)
+	}
+	if c.Broker.EnableTelemetry {
+		logger.WarnContext(ctx, "broker.enable_telemetry has no effect: GET /metrics and GET /mgmt/metrics tell more")
 	}
 	if checkOnly {
 		return nil
@@ -175,8 +178,8 @@ func (b *Broker) shutDown(ctx context.Context, server *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
-		_ = server.Close()                                                  // what is left has had its time
-		return fmt.Errorf("Error gracefully shutting down server: %w", err) //nolint:staticcheck // reference/on-demand-broker.md §0.1
+		_ = server.Close() // what is left has had its time
+		return fmt.Errorf("Error gracefully shutting down server: %w", err)
 	}
 	b.logger.InfoContext(ctx, "Server gracefully shut down")
 	return nil

@@ -41,7 +41,8 @@ func (b *Broker) planSchemas(ctx context.Context, p config.Plan) (*domain.Servic
 		{"binding create", schemas.Binding.Create.Parameters},
 	} {
 		if _, err := compileSchema(one.schema); err != nil {
-			return nil, fmt.Errorf("Invalid JSON Schema for plan %s: Error validating plan schemas for %s - %w", p.Name, one.name, err) //nolint:staticcheck // reference/on-demand-broker.md §1.1
+			//lint:ignore ST1005 the text of reference/on-demand-broker.md §1.1
+			return nil, fmt.Errorf("Invalid JSON Schema for plan %s: Error validating plan schemas for %s - %w", p.Name, one.name, err)
 		}
 	}
 	return schemas, nil

@@ -15,6 +15,8 @@ import (
 
 // Unbind removes the credentials of a binding, synchronously (§1.11).
 func (b *Broker) Unbind(ctx context.Context, instanceID, bindingID string, details domain.UnbindDetails, _ bool) (domain.UnbindSpec, error) {
+	ctx, cancel := shielded(ctx)
+	defer cancel()
 	return domain.UnbindSpec{}, b.answer(ctx, instanceID, "unbind", b.unbind(ctx, instanceID, bindingID, details))
 }
 

@@ -19,6 +19,8 @@ import (
 // but the catalog's maintenance info (§1.3–§1.5). The same request again, while
 // its operation runs, answers with that operation.
 func (b *Broker) Update(ctx context.Context, instanceID string, details domain.UpdateDetails, asyncAllowed bool) (domain.UpdateServiceSpec, error) {
+	ctx, cancel := shielded(ctx)
+	defer cancel()
 	kind, spec, err := b.updateOrUpgrade(ctx, instanceID, details, asyncAllowed)
 	return spec, b.answer(ctx, instanceID, kind, err)
 }

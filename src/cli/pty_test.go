@@ -26,13 +26,18 @@ type session struct {
 	shown    bytes.Buffer
 }
 
-func newSession(t *testing.T, w *world, dir string, args ...string) *session {
+func newSession(t *testing.T, dir string, args ...string) *session {
+	t.Helper()
+	return newSizedSession(t, dir, &pty.Winsize{Rows: 24, Cols: 120}, args...)
+}
+
+func newSizedSession(t *testing.T, dir string, size *pty.Winsize, args ...string) *session {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Args = append([]string{"pks"}, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PKS_HOME="+dir+"/pks", "HOME="+dir, "TERM=xterm", "TZ=UTC", "NO_COLOR=", "GORACE=atexit_sleep_ms=0")
-	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 120})
+	terminal, err := pty.StartWithSize(cmd, size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,14 +117,14 @@ func start(t *testing.T) (*world, string) {
 func loggedIn(t *testing.T) (*world, string) {
 	t.Helper()
 	w, dir := start(t)
-	newSession(t, w, dir, "login", "-a", w.api.URL, "-u", "alana", "-p", "pa55 wörd", "--ca-cert", "ca.pem").end(0)
+	newSession(t, dir, "login", "-a", w.api.URL, "-u", "alana", "-p", "pa55 wörd", "--ca-cert", "ca.pem").end(0)
 	return w, dir
 }
 
 func TestPasswordDoesNotShow(t *testing.T) {
 	t.Parallel()
 	w, dir := start(t)
-	s := newSession(t, w, dir, "login", "-a", w.api.URL, "-u", "alana", "--ca-cert", "ca.pem")
+	s := newSession(t, dir, "login", "-a", w.api.URL, "-u", "alana", "--ca-cert", "ca.pem")
 	s.await(`Password: `)
 	s.send("pa55 wörd\n")
 	shown := s.end(0)
@@ -131,7 +136,7 @@ func TestPasswordDoesNotShow(t *testing.T) {
 func TestInterruptAtThePasswordGivesTheTerminalBack(t *testing.T) {
 	t.Parallel()
 	w, dir := start(t)
-	s := newSession(t, w, dir, "login", "-a", w.api.URL, "-u", "alana", "--ca-cert", "ca.pem")
+	s := newSession(t, dir, "login", "-a", w.api.URL, "-u", "alana", "--ca-cert", "ca.pem")
 	s.await(`Password: `)
 	s.send(ctrlC)
 	if shown := s.end(2); !strings.Contains(shown, "There was no answer; nothing is done.") {
@@ -145,7 +150,7 @@ func TestInterruptAtThePasswordGivesTheTerminalBack(t *testing.T) {
 func TestWrongPasswordIsRedOnATerminal(t *testing.T) {
 	t.Parallel()
 	w, dir := start(t)
-	s := newSession(t, w, dir, "login", "-a", w.api.URL, "-u", "alana", "-p", "x", "--ca-cert", "ca.pem")
+	s := newSession(t, dir, "login", "-a", w.api.URL, "-u", "alana", "-p", "x", "--ca-cert", "ca.pem")
 	if shown := s.end(4); shown != "\x1b[1;31mError:\x1b[0m Credentials were rejected, please try again.\r\n" {
 		t.Errorf("it shows %q", shown)
 	}
@@ -153,8 +158,8 @@ func TestWrongPasswordIsRedOnATerminal(t *testing.T) {
 
 func TestWaitDrawsABarOnATerminal(t *testing.T) {
 	t.Parallel()
-	w, dir := loggedIn(t)
-	s := newSession(t, w, dir, "create-cluster", "demo", "-e", "demo.example.com", "-p", "small", "--wait")
+	_, dir := loggedIn(t)
+	s := newSession(t, dir, "create-cluster", "demo", "-e", "demo.example.com", "-p", "small", "--wait")
 	shown := s.end(0)
 	for _, want := range []string{"Creating cluster demo", "100 %", "Last Action State:        succeeded"} {
 		if !strings.Contains(shown, want) {
@@ -166,13 +171,22 @@ func TestWaitDrawsABarOnATerminal(t *testing.T) {
 	}
 }
 
+func TestTerminalWithoutSizeGetsLines(t *testing.T) {
+	t.Parallel()
+	_, dir := loggedIn(t)
+	s := newSizedSession(t, dir, &pty.Winsize{}, "create-cluster", "demo", "-e", "demo.example.com", "-p", "small", "--wait")
+	if shown := s.end(0); !strings.Contains(shown, "03:04:00 Task 12 started (25 %)\r\n") {
+		t.Errorf("it shows %q", shown)
+	}
+}
+
 func TestInterruptDetaches(t *testing.T) {
 	t.Parallel()
 	w, dir := loggedIn(t)
 	w.mu.Lock()
 	w.stuck = true
 	w.mu.Unlock()
-	s := newSession(t, w, dir, "create-cluster", "demo", "-e", "demo.example.com", "-p", "small", "--wait")
+	s := newSession(t, dir, "create-cluster", "demo", "-e", "demo.example.com", "-p", "small", "--wait")
 	s.await(`50 %.*master/0`)
 	s.send(ctrlC)
 	shown := s.end(2)
@@ -217,8 +231,8 @@ func TestTerminationDetachesFromAPipeToo(t *testing.T) {
 
 func TestJSONIsIndentedOnATerminalOnly(t *testing.T) {
 	t.Parallel()
-	w, dir := loggedIn(t)
-	shown := newSession(t, w, dir, "plans", "--json").end(0)
+	_, dir := loggedIn(t)
+	shown := newSession(t, dir, "plans", "--json").end(0)
 	if !strings.HasPrefix(shown, "[\r\n  {\r\n    \"id\": ") {
 		t.Errorf("it shows %q", shown)
 	}

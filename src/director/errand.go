@@ -21,7 +21,8 @@ type ErrandInstance struct {
 func ParseErrandInstance(s string) (ErrandInstance, error) {
 	group, id, slash := strings.Cut(s, "/")
 	if group == "" || (slash && id == "") || strings.Contains(id, "/") {
-		return ErrandInstance{}, fmt.Errorf("Must specify pool or instance '%s' in format 'name' or 'name/id-or-index'", s) //nolint:staticcheck // reference/on-demand-broker.md §4.3
+		//lint:ignore ST1005 the text of reference/on-demand-broker.md §4.3
+		return ErrandInstance{}, fmt.Errorf("Must specify pool or instance '%s' in format 'name' or 'name/id-or-index'", s)
 	}
 	return ErrandInstance{Group: group, ID: id}, nil
 }

@@ -26,7 +26,7 @@ const (
 	attempts = 1<<15 - 1
 )
 
-// operationJob brings one operation to its end: one step each time it runs.
+// operationJob brings one operation to its end, some steps each time it runs.
 type operationJob struct {
 	OperationID string `json:"operation_id"`
 }

@@ -36,6 +36,10 @@ type ClusterSpec struct {
 	// VMExtensions adds named vm_extensions to instance groups: group → extensions.
 	VMExtensions map[string][]string `json:"vm_extensions,omitempty"`
 
+	// VMExtensionProperties are cloud properties of the cluster's own for the
+	// machines of an instance group: group → object (reference/pks-cli.md §16.4).
+	VMExtensionProperties map[string]json.RawMessage `json:"vm_extension_properties,omitempty"`
+
 	NetworkProfile    *Profile `json:"network_profile,omitempty"`
 	ComputeProfile    *Profile `json:"compute_profile,omitempty"`
 	KubernetesProfile *Profile `json:"kubernetes_profile,omitempty"`
@@ -106,6 +110,12 @@ func (s ClusterSpec) Clone() ClusterSpec {
 		c.VMExtensions = make(map[string][]string, len(s.VMExtensions))
 		for group, extensions := range s.VMExtensions {
 			c.VMExtensions[group] = slices.Clone(extensions)
+		}
+	}
+	if s.VMExtensionProperties != nil {
+		c.VMExtensionProperties = make(map[string]json.RawMessage, len(s.VMExtensionProperties))
+		for group, properties := range s.VMExtensionProperties {
+			c.VMExtensionProperties[group] = slices.Clone(properties)
 		}
 	}
 	c.NetworkProfile = s.NetworkProfile.clone()

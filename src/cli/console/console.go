@@ -37,8 +37,20 @@ func (c *Console) Notef(format string, args ...any) { _, _ = fmt.Fprintf(c.err, 
 // Interactive tells whether there is somebody to ask.
 func (c *Console) Interactive() bool { return isTerminal(c.in) }
 
-// Live tells whether lines on the error stream can be drawn over.
-func (c *Console) Live() bool { return isTerminal(c.err) && c.getenv("TERM") != "dumb" }
+// narrowest is the width below which a bar says nothing.
+const narrowest = 40
+
+// Live tells whether lines on the error stream can be drawn over: on a terminal
+// that knows its size. Some, such as those of containers and build servers, are
+// of no size at all, and nothing drawn there would show.
+func (c *Console) Live() bool {
+	fd, ok := descriptor(c.err)
+	if !ok || c.getenv("TERM") == "dumb" {
+		return false
+	}
+	width, height, err := term.GetSize(fd)
+	return err == nil && width >= narrowest && height > 0
+}
 
 func isTerminal(stream any) bool {
 	fd, ok := descriptor(stream)

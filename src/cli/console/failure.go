@@ -17,5 +17,5 @@ func (c *Console) Fail(what string, hints ...string) {
 
 // coloured follows https://no-color.org and CLICOLOR.
 func (c *Console) coloured() bool {
-	return c.Live() && c.getenv("NO_COLOR") == "" && c.getenv("CLICOLOR") != "0"
+	return isTerminal(c.err) && c.getenv("TERM") != "dumb" && c.getenv("NO_COLOR") == "" && c.getenv("CLICOLOR") != "0"
 }

@@ -255,7 +255,7 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%q: %s", given, diff)
 		}
 	}
-	for _, given := range []string{"", "http://api", "ftp://api", "a b", "https://", "api/v1", "user:pw@api", "api?x", "api#x", "api:port", ":9021", "a_b%zz"} {
+	for _, given := range []string{"", "http://api", "ftp://api", "a b", "https://", "api/v1", "user:pw@api", "api?x", "api#x", "api:port", ":9021", "a_b%zz", "api:0", "api:65536", "[fe80::1%25eth0]", "ä.com", "-a"} {
 		if got, err := session.ParseTarget(given); err == nil {
 			t.Errorf("%q was read as %v", given, got)
 		}

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -39,7 +41,7 @@ func ParseTarget(given string) (Target, error) {
 	switch {
 	case parsed.Scheme != "https":
 		return Target{}, badTarget(given, "only https is spoken")
-	case parsed.Hostname() == "", strings.ContainsAny(parsed.Hostname(), " _%"):
+	case !isHost(parsed.Hostname()):
 		return Target{}, badTarget(given, "")
 	case parsed.User != nil, parsed.RawQuery != "", parsed.Fragment != "", strings.Trim(parsed.Path, "/") != "":
 		return Target{}, badTarget(given, "it has more than a host and a port")
@@ -48,11 +50,21 @@ func ParseTarget(given string) (Target, error) {
 	if port == "" {
 		port = apiPort
 	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return Target{}, badTarget(given, "the port is none")
+	}
 	return Target{
 		Given: given,
 		API:   "https://" + net.JoinHostPort(parsed.Hostname(), port),
 		UAA:   "https://" + net.JoinHostPort(parsed.Hostname(), uaaPort),
 	}, nil
+}
+
+var hostForm = regexp.MustCompile(`^[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?\.?$`)
+
+func isHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return hostForm.MatchString(host) || err == nil && ip.Zone() == ""
 }
 
 func badTarget(given, reason string) error {

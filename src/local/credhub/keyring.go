@@ -20,6 +20,7 @@ type keyring struct {
 	want  chan struct{}
 	done  chan struct{}
 	once  sync.Once
+	end   sync.Once
 	group sync.WaitGroup
 }
 
@@ -77,7 +78,7 @@ func (k *keyring) work() {
 
 func (k *keyring) close() {
 	k.once.Do(func() {})
-	close(k.done)
+	k.end.Do(func() { close(k.done) })
 	k.group.Wait()
 }
 

@@ -134,6 +134,9 @@ func (d *Director) restartJobs(ctx context.Context, t *task, i *state.Instance) 
 	if err != nil {
 		return err
 	}
+	if spec.Jobs == nil {
+		return fault.New(fault.General, "Instance '%s' was never deployed", i.Slug())
+	}
 	spec.AgentID, spec.DiskCID = i.AgentID, i.DiskCID
 	if err := d.agent(t, i, "prepare", d.machines.Prepare(ctx, i.VMCID, spec)); err != nil {
 		return err

@@ -77,10 +77,3 @@ func (b *addressBook) free(ip netip.Addr, instance string) {
 		}
 	}
 }
-
-// owner returns the instance that has the address, empty when it is free.
-func (b *addressBook) owner(ip netip.Addr) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.owners[ip]
-}

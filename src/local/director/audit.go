@@ -2,6 +2,7 @@ package director
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -42,6 +43,9 @@ func (d *Director) audit(ctx context.Context, user, action, objectType, objectNa
 }
 
 func (a *audit) store(ctx context.Context) {
+	if errors.Is(context.Cause(ctx), errClosing) {
+		return
+	}
 	if err := a.d.state.AddEvent(context.WithoutCancel(ctx), &a.event); err != nil {
 		a.d.logger.ErrorContext(ctx, "audit event is lost", "error", err)
 	}

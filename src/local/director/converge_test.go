@@ -379,3 +379,79 @@ func TestDeleteRemovesEverythingButDisksAndVariables(t *testing.T) {
 		t.Errorf("second delete: %d %s", a.status, a.body)
 	}
 }
+
+func TestADiskThatIsNotWantedBecomesAnOrphanAndOneThatIsAppears(t *testing.T) {
+	t.Parallel()
+	b := start(t, setup{})
+	b.deploy(d1, "", "done")
+	without := strings.Replace(d1, "  persistent_disk_type: d1\n", "", 1)
+	b.deploy(without, "", "done")
+	if disks := b.list("/disks"); len(disks) != 1 {
+		t.Errorf("orphans are %v", disks)
+	}
+	if got := b.get("/deployments/d1/jobs/master/0"); !strings.HasSuffix(got, `"disks":[]}`) {
+		t.Errorf("master is %s", got)
+	}
+	b.deploy(d1, "", "done")
+	if got := b.get("/deployments/d1/jobs/master/0"); strings.HasSuffix(got, `"disks":[]}`) {
+		t.Errorf("master is %s", got)
+	}
+	again := b.deploy(d1, "", "done")
+	if got := b.updated(again.ID); got != nil {
+		t.Errorf("touched %q", got)
+	}
+}
+
+func TestSerialFalseUpdatesNeighboursTogether(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	waiting := map[string]bool{}
+	both := make(chan struct{})
+	b := start(t, setup{machines: machine.Options{Fault: func(ctx context.Context, step machine.Step, spec machine.Spec) error {
+		if step != "pre-start" {
+			return nil
+		}
+		mu.Lock()
+		waiting[spec.Group] = true
+		if len(waiting) == 2 {
+			select {
+			case <-both:
+			default:
+				close(both)
+			}
+		}
+		mu.Unlock()
+		select {
+		case <-both:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}})
+	b.deploy(strings.Replace(d1, "update: {canaries", "update: {serial: false, canaries", 1), "", "done")
+}
+
+func TestParallelZonesOnFirstDeploy(t *testing.T) {
+	t.Parallel()
+	b := start(t, setup{})
+	manifest := strings.Replace(d1, "max_in_flight: 2", "max_in_flight: 100%, initial_deploy_az_update_strategy: parallel", 1)
+	script := b.script(b.deploy(manifest, "", "done").ID)
+	begun, ended := 0, 0
+	for _, line := range script {
+		if !strings.Contains(line, "[worker]") || strings.Contains(line, "canary") {
+			continue
+		}
+		if strings.HasSuffix(line, ": started") {
+			begun++
+			if ended > 0 {
+				t.Errorf("a worker waited for another: %q", line)
+			}
+		}
+		if strings.HasSuffix(line, ": finished") {
+			ended++
+		}
+	}
+	if begun != 3 {
+		t.Errorf("%d workers after the canary, want 3", begun)
+	}
+}

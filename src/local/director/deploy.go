@@ -172,7 +172,8 @@ func (p *plan) bind(ctx context.Context, t *task) error {
 func (p *plan) callAgents(ctx context.Context, existing []*state.Instance) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxThreads)
-	for _, i := range existing {
+	silent := make([]bool, len(existing))
+	for n, i := range existing {
 		if i.VMCID == "" || i.Ignored {
 			continue
 		}
@@ -184,14 +185,24 @@ func (p *plan) callAgents(ctx context.Context, existing []*state.Instance) error
 			if err := pause(ctx, 3*p.d.config.Timing.Agent); err != nil {
 				return err
 			}
-			if p.options.Fix {
-				i.VMDigest = "" // no machine is like this
-				return nil
+			if !p.options.Fix {
+				return p.d.silent(i, "get_state")
 			}
-			return p.d.silent(i, "get_state")
+			silent[n] = true
+			return nil
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	p.dead = map[string]bool{}
+	for n, i := range existing {
+		if silent[n] {
+			p.dead[i.ID] = true
+			i.VMDigest = "" // no machine is like this
+		}
+	}
+	return nil
 }
 
 // isSilent tells whether a driver's error means that the agent does not answer.
@@ -287,7 +298,7 @@ func findPackages(ctx context.Context, t *task) error {
 
 // apply changes machines until they are what the plan says.
 func (p *plan) apply(ctx context.Context, t *task) error {
-	if err := p.d.deleteInstances(ctx, t, t.stage("Deleting unneeded instances", nil, len(p.gone)), p.gone, maxThreads, deletion{}); err != nil {
+	if err := p.d.deleteInstances(ctx, t, t.stage("Deleting unneeded instances", nil, len(p.gone)), p.gone, maxThreads, p.deletion("*")); err != nil {
 		return err
 	}
 	if err := p.createMissing(ctx, t); err != nil {

@@ -28,6 +28,13 @@ const (
 // maxThreads is how many machines one task creates or deletes at once.
 const maxThreads = 32
 
+// What a restart leaves of the past: so many finished tasks of each type
+// (reference/director-api.md §5.3), and so many audit events.
+const (
+	keptTasks  = 2000
+	keptEvents = 10000
+)
+
 // Config says how a Director is made.
 type Config struct {
 	// Dir is the folder of the Director's state.
@@ -155,6 +162,9 @@ func (d *Director) begin(ctx context.Context) error {
 	}
 	waiting, err := d.state.AbandonTasks(ctx)
 	if err != nil {
+		return err
+	}
+	if err := errors.Join(d.state.PruneTasks(ctx, keptTasks), d.state.PruneEvents(ctx, keptEvents)); err != nil {
 		return err
 	}
 	d.queue = newQueue(d, waiting)

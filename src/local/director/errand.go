@@ -1,7 +1,6 @@
 package director
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
@@ -359,7 +358,7 @@ func (d *Director) errands(ctx context.Context, text string) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			if found, _ := release.Job(cmp.Or(job.Name)); found.Errand {
+			if found, _ := release.Job(job.Name); found.Errand {
 				add(job.Name)
 			}
 		}

@@ -106,10 +106,13 @@ var sharedKey = func() func(int) (*rsa.PrivateKey, error) {
 type bench struct {
 	*testing.T
 	director *director.Director
+	server   *httptest.Server
 	machines *machine.Simulated
 	vars     *credhub.Store
 	url      string
 	client   *http.Client
+	// patience is how long close waits for tasks.
+	patience time.Duration
 	close    func()
 }
 
@@ -152,12 +155,12 @@ func start(t *testing.T, s setup) *bench {
 	server := httptest.NewTLSServer(d.Handler())
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	b := &bench{T: t, director: d, machines: machines, vars: vars, url: server.URL, client: client}
+	b := &bench{T: t, director: d, server: server, machines: machines, vars: vars, url: server.URL, client: client, patience: 10 * time.Second}
 	var once sync.Once
 	b.close = func() {
 		once.Do(func() {
 			server.Close()
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), b.patience)
 			defer cancel()
 			if err := d.Close(ctx); err != nil {
 				t.Error(err)

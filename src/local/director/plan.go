@@ -64,6 +64,8 @@ type plan struct {
 	gone  []*state.Instance
 	links *linkPlan
 	vars  *resolver
+	// dead are the instances whose agents do not answer and which are to be repaired.
+	dead map[string]bool
 }
 
 // groupPlan is one group of a plan.

@@ -55,8 +55,11 @@ func marshalLine(value any) (string, error) {
 	return b.String(), nil
 }
 
-func (t *task) event(line any) {
-	text, err := marshalLine(line)
+// event writes a line that knows its time. Times never run backwards in an output.
+func (t *task) event(line func(now int64) any) {
+	t.emitting.Lock()
+	defer t.emitting.Unlock()
+	text, err := marshalLine(line(time.Now().Unix()))
 	if err != nil {
 		t.d.logger.Error("task event is lost", "task", t.row.ID, "error", err)
 		return
@@ -66,16 +69,18 @@ func (t *task) event(line any) {
 
 // deprecated and warn write remarks.
 func (t *task) deprecated(message string) {
-	t.event(remark{Time: time.Now().Unix(), Type: "deprecation", Message: message})
+	t.event(func(now int64) any { return remark{Time: now, Type: "deprecation", Message: message} })
 }
 
 func (t *task) warn(message string) {
-	t.event(remark{Time: time.Now().Unix(), Type: "warning", Message: message})
+	t.event(func(now int64) any { return remark{Time: now, Type: "warning", Message: message} })
 }
 
 // failed writes the last line of a failed or cancelled task.
 func (t *task) failed(problem *fault.Error) {
-	t.event(remark{Time: time.Now().Unix(), Error: &eventFail{Code: problem.Code, Message: problem.Message}})
+	t.event(func(now int64) any {
+		return remark{Time: now, Error: &eventFail{Code: problem.Code, Message: problem.Message}}
+	})
 	t.debug("ERROR", "DirectorJobRunner", problem.Message)
 }
 
@@ -107,10 +112,9 @@ func (t *task) stage(name string, tags []string, total int) *stage {
 
 // step is one step of a stage.
 type step struct {
-	stage    *stage
-	name     string
-	index    int
-	progress int
+	stage *stage
+	name  string
+	index int
 }
 
 // run does one step: it writes started, and finished or failed.
@@ -140,9 +144,11 @@ func (st *step) at(progress int, status string) {
 }
 
 func (st *step) line(what string, progress int, data *eventData) {
-	st.stage.t.event(eventLine{
-		Time: time.Now().Unix(), Stage: st.stage.name, Tags: st.stage.tags, Total: st.stage.total, Task: st.name,
-		Index: st.index, State: what, Progress: progress, Data: data,
+	st.stage.t.event(func(now int64) any {
+		return eventLine{
+			Time: now, Stage: st.stage.name, Tags: st.stage.tags, Total: st.stage.total, Task: st.name,
+			Index: st.index, State: what, Progress: progress, Data: data,
+		}
 	})
 }
 

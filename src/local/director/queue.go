@@ -3,6 +3,7 @@ package director
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -123,7 +124,8 @@ func (q *queue) run(id int64) error {
 	if row.State == state.Cancelling {
 		cancel(errCancelled)
 	}
-	(&task{d: q.d, row: row}).run(ctx)
+	t := &task{d: q.d, row: row, givenUp: func() bool { return errors.Is(context.Cause(ctx), errClosing) }}
+	t.run(ctx)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,13 @@ type task struct {
 	d   *Director
 	row state.Task
 
+	// givenUp tells whether the Director has closed while the task runs; from then on the task leaves
+	// no trace, as if its process had been killed.
+	givenUp func() bool
+
+	// emitting makes taking the time of an event and writing it one step.
+	emitting sync.Mutex
+	// mu guards sizes, the lengths of the outputs.
 	mu    sync.Mutex
 	sizes map[string]int64
 }
@@ -112,6 +120,9 @@ func (t *task) explain(ctx context.Context, err error) *fault.Error {
 func (t *task) write(kind, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.givenUp() {
+		return
+	}
 	if t.sizes == nil {
 		t.sizes = map[string]int64{}
 	}
@@ -144,25 +155,16 @@ func (t *task) cpi(format string, args ...any) {
 	t.write(state.CPIOutput, fmt.Sprintf(format, args...)+"\n")
 }
 
-// shorten cuts a text at a word's end as the Director cuts results (reference/director-api.md §5.1).
+// lastWord is the last word of a line.
+var lastWord = regexp.MustCompile(`(?m)\s+?(\S+)?$`)
+
+// shorten cuts a long text as the Director cuts results (reference/director-api.md §5.1): the last
+// word, which may be cut in half, is dropped, and with it the last one of every other line.
 func shorten(text string) string {
-	first, rest, more := strings.Cut(text, "\n")
-	if more {
-		first = strings.TrimSuffix(first, " below:")
-		first = strings.TrimSuffix(first, " are:")
-		text = first + "\n" + rest
-		lines := strings.Split(text, "\n")
-		for i, line := range lines {
-			lines[i] = strings.TrimSuffix(strings.TrimSuffix(line, " below:"), " are:")
-		}
-		text = strings.Join(lines, "\n")
-	}
-	if len(text) <= resultLimit {
+	text = strings.TrimSpace(text)
+	letters := []rune(text)
+	if len(letters) <= resultLimit {
 		return text
 	}
-	cut := text[:resultLimit-3]
-	if i := strings.LastIndexByte(cut, ' '); i > 0 {
-		cut = cut[:i]
-	}
-	return cut + "..."
+	return lastWord.ReplaceAllString(string(letters[:resultLimit+1]), "") + "..."
 }

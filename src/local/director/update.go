@@ -23,7 +23,7 @@ func (p *plan) updateGroup(ctx context.Context, t *task, g *groupPlan) error {
 	deleting := t.stage("Deleting unneeded instances", []string{g.Name}, len(g.unneeded))
 	slices.SortFunc(g.unneeded, byIndex)
 	limit := max(g.Update.MaxInFlight.Of(g.Instances), 1)
-	if err := p.d.deleteInstances(ctx, t, deleting, g.unneeded, limit, deletion{skipDrain: p.options.skipsDrain(g.Name)}); err != nil {
+	if err := p.d.deleteInstances(ctx, t, deleting, g.unneeded, limit, p.deletion(g.Name)); err != nil {
 		return err
 	}
 	var changed []*instancePlan
@@ -55,6 +55,11 @@ func (p *plan) updateGroup(ctx context.Context, t *task, g *groupPlan) error {
 		}
 	}
 	return nil
+}
+
+// deletion says how instances of a group are deleted.
+func (p *plan) deletion(group string) deletion {
+	return deletion{skipDrain: p.options.skipsDrain(group), force: p.options.Fix}
 }
 
 // byZone splits instances by zone in the manifest's order; in each the bootstrap instance is first.
@@ -195,7 +200,7 @@ func (p *plan) takeDown(ctx context.Context, t *task, s *step, i *instancePlan) 
 
 // stopInstance drains and stops an instance's jobs.
 func (p *plan) stopInstance(ctx context.Context, t *task, s *step, i *state.Instance, skipDrain bool) error {
-	if i.VMCID == "" {
+	if i.VMCID == "" || p.dead[i.ID] {
 		return nil
 	}
 	return p.d.stop(ctx, t, i, skipDrain, s.at)
@@ -239,6 +244,9 @@ func (p *plan) bringUp(ctx context.Context, t *task, s *step, i *instancePlan, w
 			return err
 		}
 	}
+	if err := p.fitDisk(ctx, t, i); err != nil {
+		return err
+	}
 	spec := p.complete(i)
 	s.at(progress[0], "installing packages")
 	if err := p.d.agent(t, i.Instance, "prepare", p.d.machines.Prepare(ctx, i.VMCID, spec)); err != nil {
@@ -260,7 +268,7 @@ func (p *plan) applied(ctx context.Context, i *instancePlan) error {
 	if err != nil {
 		return err
 	}
-	i.Spec, i.Digest, i.VMType, i.DiskSize = packed, i.digest, i.group.VMType, i.group.disk
+	i.Spec, i.Digest, i.VMType = packed, i.digest, i.group.VMType
 	i.Jobs = []string{}
 	for _, job := range i.spec.Jobs {
 		i.Jobs = append(i.Jobs, job.Name)
@@ -346,9 +354,8 @@ func (p *plan) createMachine(ctx context.Context, t *task, i *instancePlan) (err
 	audit := t.audit(ctx, "create", "vm", "", i.Deployment, i.Slug())
 	defer func() { audit.end(ctx, err, nil) }()
 	i.AgentID = uuid.NewString()
-	if i.group.disk > 0 && i.DiskCID == "" {
-		i.DiskCID, i.DiskSize = uuid.NewString(), i.group.disk
-		t.audit(ctx, "create", "disk", i.DiskCID, i.Deployment, i.Slug())
+	if err := p.fitDisk(ctx, t, i); err != nil {
+		return err
 	}
 	t.cpi("create_vm %s stemcell %s/%s", i.Slug(), i.stemcell.Name, i.stemcell.Version)
 	cid, err := p.d.machines.Create(ctx, p.complete(i))
@@ -360,6 +367,24 @@ func (p *plan) createMachine(ctx context.Context, t *task, i *instancePlan) (err
 	audit.name(cid)
 	i.VMType = i.group.VMType
 	return p.d.state.SaveInstance(context.WithoutCancel(ctx), i.Instance)
+}
+
+// fitDisk gives an instance the persistent disk its group wants, or makes an orphan of one that is not
+// wanted any more.
+func (p *plan) fitDisk(ctx context.Context, t *task, i *instancePlan) error {
+	switch {
+	case i.group.disk > 0 && i.DiskCID == "":
+		i.DiskCID = uuid.NewString()
+		t.audit(ctx, "create", "disk", i.DiskCID, i.Deployment, i.Slug())
+	case i.group.disk == 0 && i.DiskCID != "":
+		t.audit(ctx, "orphan", "disk", i.DiskCID, i.Deployment, i.Slug())
+		if err := p.d.state.OrphanDisk(ctx, i.Instance, time.Now().Unix()); err != nil {
+			return err
+		}
+		i.DiskCID = ""
+	}
+	i.DiskSize = i.group.disk
+	return nil
 }
 
 // deleteMachine removes an instance's machine.

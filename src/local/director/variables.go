@@ -1,6 +1,7 @@
 package director
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,6 +138,16 @@ func (r *resolver) value(value any) (any, error) {
 			out[i] = resolved
 		}
 		return out, nil
+	case json.Number:
+		if n, err := value.Int64(); err == nil {
+			return int(n), nil
+		}
+		return value.Float64()
+	case float64:
+		if n := int(value); float64(n) == value { // what has been through JSON looks like what has not
+			return n, nil
+		}
+		return value, nil
 	default:
 		return value, nil
 	}
@@ -241,11 +252,13 @@ func (r *resolver) spec(s machine.Spec) (machine.Spec, error) {
 		jobs[i] = job
 	}
 	s.Jobs = jobs
-	env, err := r.tree(s.Env)
-	if err != nil {
+	var err error
+	if s.Env, err = r.tree(s.Env); err != nil {
 		return machine.Spec{}, err
 	}
-	s.Env = env
+	if s.CloudProperties, err = r.tree(s.CloudProperties); err != nil {
+		return machine.Spec{}, err
+	}
 	return s, nil
 }
 
@@ -285,21 +298,27 @@ func packSpec(spec machine.Spec, versions map[string]string) ([]byte, error) {
 	return compress(text)
 }
 
-// appliedSpec returns the specification last applied to an instance, complete.
+// appliedSpec returns the specification last applied to an instance, complete; of one that nothing
+// was applied to, only who it is.
 func (d *Director) appliedSpec(ctx context.Context, id string) (machine.Spec, error) {
 	i, err := d.state.Instance(ctx, id)
 	if err != nil {
 		return machine.Spec{}, err
 	}
 	if len(i.Spec) == 0 {
-		return machine.Spec{}, fmt.Errorf("nothing was applied to instance %s", i.Slug())
+		return machine.Spec{
+			Deployment: i.Deployment, Group: i.Group, ID: i.ID, Index: i.Index, AZ: i.AZ, Bootstrap: i.Bootstrap,
+			Lifecycle: i.Lifecycle, AgentID: i.AgentID, DiskCID: i.DiskCID,
+		}, nil
 	}
 	text, err := decompress(i.Spec)
 	if err != nil {
 		return machine.Spec{}, fmt.Errorf("read the specification of %s: %w", i.Slug(), err)
 	}
 	var stored storedSpec
-	if err := json.Unmarshal(text, &stored); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&stored); err != nil {
 		return machine.Spec{}, fmt.Errorf("read the specification of %s: %w", i.Slug(), err)
 	}
 	spec, err := d.resolver(ctx, i.Deployment, stored.Variables).spec(stored.Spec)

@@ -19,7 +19,7 @@ const labelBOSH = "bosh.id"
 // addNode registers the machine of a kubelet as a node.
 func (c *cluster) addNode(spec machine.Spec) error {
 	n := Node{ID: spec.ID, IP: spec.IPs[0], AZ: spec.AZ, Schedulable: true, Labels: map[string]string{}}
-	job, _ := spec.Job("kubelet")
+	job, _ := spec.Job(jobKubelet)
 	for label := range strings.SplitSeq(text(job.Properties, "k8s-args", "node-labels"), ",") {
 		if name, value, ok := strings.Cut(label, "="); ok {
 			n.Labels[name] = value

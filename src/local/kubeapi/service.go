@@ -10,9 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -81,7 +81,7 @@ func (s *Service) Start(ctx context.Context, spec machine.Spec) error {
 	if len(spec.IPs) == 0 {
 		return fmt.Errorf("start %s/%s: it has no address", spec.Group, spec.ID)
 	}
-	if _, worker := spec.Job("kubelet"); worker {
+	if _, worker := spec.Job(jobKubelet); worker {
 		c, err := s.cluster(spec.Deployment)
 		if err != nil {
 			return err
@@ -233,8 +233,7 @@ func (s *Service) cluster(deployment string) (*cluster, error) {
 	return c, nil
 }
 
-// file names are quoted, so that no deployment name leaves the folder.
+// file names are escaped, so that no deployment name leaves the folder.
 func (s *Service) file(deployment string) string {
-	quoted := strconv.QuoteToASCII(deployment)
-	return filepath.Join(s.options.Dir, filepath.Base(quoted[1:len(quoted)-1])+".json")
+	return filepath.Join(s.options.Dir, url.PathEscape(deployment)+".json")
 }

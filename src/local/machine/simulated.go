@@ -10,8 +10,22 @@ import (
 	"github.com/google/uuid"
 )
 
-// KubernetesAPIJob is the job in whose place a simulated machine runs Options.KubernetesAPI.
-const KubernetesAPIJob = "kube-apiserver"
+// Jobs in whose place a simulated machine uses Options.KubernetesAPI: the one is served, the other
+// makes the machine a node of its cluster.
+const (
+	KubernetesAPIJob = "kube-apiserver"
+	KubeletJob       = "kubelet"
+)
+
+// kubernetesJob finds out which of the two a machine runs.
+func (s Spec) kubernetesJob() (name string, found bool) {
+	for _, name := range []string{KubernetesAPIJob, KubeletJob} {
+		if _, ok := s.Job(name); ok {
+			return name, true
+		}
+	}
+	return "", false
+}
 
 // Delays is how long each step of a simulated machine takes.
 type Delays struct {
@@ -52,7 +66,8 @@ const (
 type Options struct {
 	// Delays is how long things take.
 	Delays Delays
-	// KubernetesAPI runs in place of the processes of job kube-apiserver. Nil: only simulated.
+	// KubernetesAPI runs in place of the processes of jobs kube-apiserver and kubelet. Nil: only
+	// simulated.
 	KubernetesAPI Service
 	// Errand runs an errand. Nil: every errand succeeds and says so.
 	Errand func(ctx context.Context, spec Spec, job string) (ErrandResult, error)
@@ -83,7 +98,7 @@ type simulation struct {
 	created time.Time
 	started time.Time // zero: stopped
 	failed  error     // why the processes do not run
-	serving bool      // the Kubernetes API has been started
+	serving bool      // Options.KubernetesAPI has been started for it
 }
 
 // NewSimulated returns a driver without machines.
@@ -161,7 +176,7 @@ func (s *Simulated) Start(ctx context.Context, cid string) error {
 // serve marks the machine started and brings up the service that belongs to it.
 func (s *Simulated) serve(ctx context.Context, m *simulation, spec Spec, failed error) error {
 	serving := false
-	if _, runsAPI := spec.Job(KubernetesAPIJob); runsAPI && failed == nil && s.options.KubernetesAPI != nil {
+	if _, real := spec.kubernetesJob(); real && failed == nil && s.options.KubernetesAPI != nil {
 		if failed = s.options.KubernetesAPI.Start(ctx, spec); failed != nil {
 			s.logger.LogAttrs(ctx, slog.LevelWarn, "kubernetes api does not start", slog.String("deployment", spec.Deployment),
 				slog.String("instance", spec.Group+"/"+spec.ID), slog.Any("error", failed))

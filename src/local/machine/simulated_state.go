@@ -49,14 +49,14 @@ func (m *simulation) jobState() string {
 // others run.
 func (m *simulation) processes(spec Spec) []Process {
 	processes := []Process{}
-	_, runsAPI := spec.Job(KubernetesAPIJob)
+	real, runsReal := spec.kubernetesJob()
 	for _, job := range spec.Jobs {
 		for _, name := range job.Processes {
 			p := Process{Name: name, State: "running"}
 			switch {
 			case m.started.IsZero():
 				p.State = "unknown"
-			case m.failed != nil && (!runsAPI || job.Name == KubernetesAPIJob):
+			case m.failed != nil && (!runsReal || job.Name == real):
 				p.State = "failing"
 			default:
 				p.Uptime = time.Since(m.started)
@@ -104,6 +104,8 @@ func (s *Simulated) Recover(ctx context.Context, placements []Placement) error {
 		}
 		if p.Started {
 			m.started = now
+			// A node is stored with its cluster, so it is there already.
+			m.serving = s.options.KubernetesAPI != nil && slices.Contains(p.Jobs, KubeletJob)
 		}
 		s.machines[p.CID] = m
 	}
@@ -127,17 +129,18 @@ func (s *Simulated) Recover(ctx context.Context, placements []Placement) error {
 	return nil
 }
 
-// Close implements Driver: it ends what the machines serve.
+// Close implements Driver: it ends what the machines serve. Nodes stay stored with their cluster.
 func (s *Simulated) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
 	for cid, m := range s.machines {
 		m.mu.Lock()
+		_, api := m.spec.Job(KubernetesAPIJob)
 		serving := m.serving
 		m.serving = false
 		m.mu.Unlock()
-		if serving {
+		if serving && api {
 			if err := s.options.KubernetesAPI.Stop(context.Background(), m.spec.Deployment, m.spec.ID); err != nil {
 				errs = append(errs, fmt.Errorf("stop the Kubernetes API of machine %s: %w", cid, err))
 			}

@@ -8,17 +8,27 @@ import (
 	"testing"
 )
 
-// makeFIFO makes a named pipe: reading from it waits for the writer's event.
-func makeFIFO(path string) error { return syscall.Mkfifo(path, 0o600) }
+// events is a named pipe: reading a line waits for the next event that a script
+// writes.
+type events struct{ lines *bufio.Reader }
 
-func readLine(t *testing.T, fifo string) string {
+func newEvents(t *testing.T, path string) events {
 	t.Helper()
-	f, err := os.Open(fifo)
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Open for writing too, so that there is no end of file between two writers.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	line, err := bufio.NewReader(f).ReadString('\n')
+	t.Cleanup(func() { f.Close() })
+	return events{bufio.NewReader(f)}
+}
+
+func (e events) next(t *testing.T) string {
+	t.Helper()
+	line, err := e.lines.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,9 @@ func (l Layout) caKey() string             { return l.path("tls", "ca-key.pem") 
 // Secrets holds the passwords that were made at first start.
 func (l Layout) Secrets() string { return l.path("secrets.yml") }
 
+// Subnet holds the addresses of the machines.
+func (l Layout) Subnet() string { return l.path("subnet") }
+
 // UAA, Director, CredHub, Machines and Kubernetes are the folders of the embedded parts.
 func (l Layout) UAA() string        { return l.path("uaa") }
 func (l Layout) Director() string   { return l.path("director") }

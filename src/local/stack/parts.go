@@ -71,7 +71,7 @@ func (s *Stack) openParts() (p *parts, err error) {
 		ConfigServerURL: s.ports.CredHubURL(),
 		Logger:          s.log.With("part", "director"),
 		Seed: director.Seed{
-			CloudConfig: cloudConfig,
+			CloudConfig: cloudConfig(s.subnet),
 			Releases:    cfcr.Releases(),
 			Stemcells:   []director.Stemcell{cfcr.Stemcell()},
 		},

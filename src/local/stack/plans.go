@@ -1,6 +1,11 @@
 package stack
 
-import "github.com/pks-community/pks-release/src/pks"
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/pks-community/pks-release/src/pks"
+)
 
 // offeredPlan is a plan with what BOSH needs to know of it.
 type offeredPlan struct {
@@ -40,7 +45,16 @@ func offeredPlans() []offeredPlan {
 
 // cloudConfig is the IaaS that the embedded Director pretends to have. The
 // addresses are loopback ones: a simulated machine can listen on its own.
-const cloudConfig = `# The cloud config of the embedded BOSH Director.
+func cloudConfig(subnet netip.Prefix) string {
+	first := gateway(subnet)
+	reserved := first
+	for range 8 {
+		reserved = reserved.Next()
+	}
+	return strings.NewReplacer("RANGE", subnet.String(), "GATEWAY", first.String(), "RESERVED", reserved.String()).Replace(cloudConfigText)
+}
+
+const cloudConfigText = `# The cloud config of the embedded BOSH Director.
 azs:
 - name: z1
 - name: z2
@@ -58,11 +72,11 @@ networks:
 - name: default
   type: manual
   subnets:
-  - range: 127.77.0.0/16
-    gateway: 127.77.0.1
+  - range: RANGE
+    gateway: GATEWAY
     azs: [z1, z2, z3]
-    dns: [127.77.0.1]
-    reserved: [127.77.0.1 - 127.77.0.9]
+    dns: [GATEWAY]
+    reserved: [GATEWAY - RESERVED]
 compilation:
   workers: 5
   az: z1

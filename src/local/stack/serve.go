@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -45,6 +46,7 @@ type Stack struct {
 	options Options
 	ports   Ports
 	secrets Secrets
+	subnet  netip.Prefix // of the machines
 	log     *slog.Logger
 	began   time.Time
 
@@ -80,6 +82,12 @@ func Serve(ctx context.Context, l Layout, o Options, ready func(Instance)) (err 
 	if s.secrets, err = ensureSecrets(l); err != nil {
 		return err
 	}
+	subnet, claim, err := claimSubnet(ctx, l)
+	if err != nil {
+		return err
+	}
+	s.subnet = subnet
+	defer func() { err = errors.Join(err, claim.Close()) }()
 	return s.serve(ctx, pair, ready)
 }
 

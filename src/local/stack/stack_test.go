@@ -249,9 +249,7 @@ func TestChildIsKeptRunningAndEndsGracefully(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "events")
-	if err := makeFIFO(fifo); err != nil {
-		t.Fatal(err)
-	}
+	happened := newEvents(t, fifo)
 	// Dies twice, then stays and reports how it ends.
 	script := fmt.Sprintf(`
 n=$(cat %[1]s/count 2>/dev/null || echo 0); n=$((n+1)); echo $n >%[1]s/count
@@ -269,7 +267,7 @@ while :; do sleep 0.05; done`, dir, fifo)
 	go func() { done <- p.run(ctx) }()
 
 	for _, want := range []string{"start 1", "start 2", "start 3"} {
-		if got := readLine(t, fifo); got != want {
+		if got := happened.next(t); got != want {
 			t.Fatalf("got %q, want %q", got, want)
 		}
 	}
@@ -277,7 +275,7 @@ while :; do sleep 0.05; done`, dir, fifo)
 		t.Errorf("pid %d, restarts %d", pid, restarts)
 	}
 	cancel()
-	if got := readLine(t, fifo); got != "ended" {
+	if got := happened.next(t); got != "ended" {
 		t.Errorf("got %q: the child was not asked to end", got)
 	}
 	if err := <-done; err != nil {
@@ -285,5 +283,47 @@ while :; do sleep 0.05; done`, dir, fifo)
 	}
 	if pid, _ := p.status(); pid != 0 {
 		t.Errorf("pid %d is still named", pid)
+	}
+}
+
+// Masters really listen, so two stacks must not share addresses; and a stack
+// keeps its own, or its clusters would move.
+func TestStacksSideBySideHaveTheirOwnSubnets(t *testing.T) {
+	t.Parallel()
+	a, b := layoutOf(t), layoutOf(t)
+	first, claimA, err := claimSubnet(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, claimB, err := claimSubnet(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer claimB.Close()
+	if first.Overlaps(second) {
+		t.Errorf("%s and %s overlap", first, second)
+	}
+	if err := os.WriteFile(b.Subnet(), []byte(first.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := claimSubnet(t.Context(), b); err == nil || !strings.Contains(err.Error(), "another stack") {
+		t.Errorf("a subnet in use: %v", err)
+	}
+	if err := claimA.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, claimA, err := claimSubnet(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer claimA.Close()
+	if again != first {
+		t.Errorf("the subnet moved from %s to %s", first, again)
+	}
+	if err := os.WriteFile(a.Subnet(), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := claimSubnet(t.Context(), a); err == nil || !strings.Contains(err.Error(), "pks-local reset") {
+		t.Errorf("a damaged file: %v", err)
 	}
 }

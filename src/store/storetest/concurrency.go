@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -98,6 +99,35 @@ func noUpdateIsLost(t *testing.T, s store.Store) {
 	}
 	if got.Spec.WorkerInstances != crowd {
 		t.Errorf("%d of %d updates are there", got.Spec.WorkerInstances, crowd)
+	}
+}
+
+// cancelledWritersLeaveItUsable ends requests at every moment of a transaction: a
+// connection that were left in the middle of one would spoil all that come after.
+func cancelledWritersLeaveItUsable(t *testing.T, s store.Store) {
+	c := insertCluster(t, s, newCluster("demo"))
+	var group errgroup.Group
+	for i := range 60 {
+		group.Go(func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*300*time.Microsecond)
+			defer cancel()
+			_ = s.Write(ctx, func(ctx context.Context, tx store.Tx) error { // most of these fail
+				c, err := tx.LockCluster(ctx, c.ID)
+				if err != nil {
+					return err
+				}
+				return tx.UpdateCluster(ctx, c)
+			})
+			_, _ = s.Clusters(ctx, store.ClusterFilter{})
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, func(ctx context.Context, tx store.Tx) error { return tx.UpdateCluster(ctx, c) })
+	if _, err := s.Cluster(t.Context(), "demo"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -33,6 +33,7 @@ func Run(t *testing.T, open Opener) {
 		"OneOfManyCreatesOfANameWins":           oneOfManyCreatesWins,
 		"OneOfManyOperationsOfAClusterWins":     oneOfManyOperationsWins,
 		"NoUpdateIsLostAmongWriters":            noUpdateIsLost,
+		"CancelledWritersLeaveItUsable":         cancelledWritersLeaveItUsable,
 		"ReadersDoNotWaitForWriters":            readersDoNotWait,
 		"UpdateOfAbsentClusterIsAnError":        updateOfAbsentCluster,
 		"PingAnswers":                           pingAnswers,

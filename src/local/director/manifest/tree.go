@@ -17,7 +17,7 @@ import (
 )
 
 // maxNodes bounds what aliases may expand to.
-const maxNodes = 1 << 20
+const maxNodes = 1 << 18
 
 // Map is a YAML map that keeps its order: error texts print objects as they were written.
 type Map struct {

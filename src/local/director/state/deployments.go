@@ -72,15 +72,32 @@ func (s *Store) Deployment(ctx context.Context, name string) (Deployment, error)
 
 // EnsureDeployment stores an empty deployment when there is none of that name.
 func (s *Store) EnsureDeployment(ctx context.Context, name string, teams []string) error {
+	return s.ensure(ctx, []string{name}, teams)
+}
+
+// EnsureDeployments is EnsureDeployment for many that belong to no team.
+func (s *Store) EnsureDeployments(ctx context.Context, names []string) error {
+	return s.ensure(ctx, names, nil)
+}
+
+func (s *Store) ensure(ctx context.Context, names, teams []string) error {
 	if teams == nil {
 		teams = []string{}
 	}
-	d := Deployment{
-		Name: name, Teams: teams, Releases: []Version{}, Stemcells: []Version{}, CloudConfigs: []int64{}, RuntimeConfigs: []int64{},
-		Variables: map[string]string{}, AppliedVariables: map[string]string{}, ErrandRuns: map[string]string{},
-	}
-	if _, err := s.db.Write.NewInsert().Model(&d).On("CONFLICT (name) DO NOTHING").Exec(ctx); err != nil {
-		return fmt.Errorf("store deployment %s: %w", name, err)
+	err := s.write(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, name := range names {
+			d := Deployment{
+				Name: name, Teams: teams, Releases: []Version{}, Stemcells: []Version{}, CloudConfigs: []int64{}, RuntimeConfigs: []int64{},
+				Variables: map[string]string{}, AppliedVariables: map[string]string{}, ErrandRuns: map[string]string{},
+			}
+			if _, err := tx.NewInsert().Model(&d).On("CONFLICT (name) DO NOTHING").Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store deployments: %w", err)
 	}
 	return nil
 }

@@ -47,6 +47,15 @@ func (s *Store) AddEvent(ctx context.Context, event *Event) error {
 	return nil
 }
 
+// PruneEvents removes all but the newest events.
+func (s *Store) PruneEvents(ctx context.Context, keep int) error {
+	_, err := s.db.Write.NewDelete().Model((*Event)(nil)).Where("id <= (SELECT max(id) FROM events) - ?", keep).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("remove old audit events: %w", err)
+	}
+	return nil
+}
+
 // Event returns the event with the id.
 func (s *Store) Event(ctx context.Context, id int64) (Event, error) {
 	var event Event

@@ -145,11 +145,7 @@ func (s *Store) SetIgnored(ctx context.Context, id string, ignored bool) error {
 func (s *Store) DeleteInstance(ctx context.Context, instance *Instance, now int64) error {
 	err := s.write(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if instance.DiskCID != "" {
-			disk := OrphanDisk{
-				CID: instance.DiskCID, Size: instance.DiskSize, AZ: instance.AZ, Deployment: instance.Deployment,
-				Instance: instance.Slug(), OrphanedAt: now,
-			}
-			if _, err := tx.NewInsert().Model(&disk).Replace().Exec(ctx); err != nil {
+			if err := orphan(ctx, tx, instance, now); err != nil {
 				return err
 			}
 		}
@@ -160,6 +156,30 @@ func (s *Store) DeleteInstance(ctx context.Context, instance *Instance, now int6
 		return fmt.Errorf("delete instance %s: %w", instance.Slug(), err)
 	}
 	return nil
+}
+
+// OrphanDisk makes an instance's disk an orphan at time now, and stores the instance without it.
+func (s *Store) OrphanDisk(ctx context.Context, instance *Instance, now int64) error {
+	err := s.write(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := orphan(ctx, tx, instance, now); err != nil {
+			return err
+		}
+		_, err := tx.NewUpdate().Model(instance).Set("disk_cid = ''").WherePK().Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("orphan disk %s: %w", instance.DiskCID, err)
+	}
+	return nil
+}
+
+func orphan(ctx context.Context, tx bun.Tx, instance *Instance, now int64) error {
+	disk := OrphanDisk{
+		CID: instance.DiskCID, Size: instance.DiskSize, AZ: instance.AZ, Deployment: instance.Deployment,
+		Instance: instance.Slug(), OrphanedAt: now,
+	}
+	_, err := tx.NewInsert().Model(&disk).Replace().Exec(ctx)
+	return err
 }
 
 // OrphanDisk is a persistent disk whose instance is gone.

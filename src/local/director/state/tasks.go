@@ -156,6 +156,25 @@ func (s *Store) AbandonTasks(ctx context.Context) (waiting []int64, err error) {
 	return waiting, nil
 }
 
+// PruneTasks removes all but the newest finished tasks of each type, with their output.
+func (s *Store) PruneTasks(ctx context.Context, keep int) error {
+	old := s.db.Write.NewSelect().TableExpr(`(
+		SELECT id, row_number() OVER (PARTITION BY type ORDER BY id DESC) AS rank FROM tasks
+		WHERE state IN (?)
+	)`, bun.List([]string{Done, Failed, Cancelled, Timeout})).Column("id").Where("rank > ?", keep)
+	err := s.write(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.NewDelete().Model((*output)(nil)).Where("task_id IN (?)", old).Exec(ctx); err != nil {
+			return err
+		}
+		_, err := tx.NewDelete().Model((*Task)(nil)).Where("id IN (?)", old).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("remove old tasks: %w", err)
+	}
+	return nil
+}
+
 func (s *Store) change(ctx context.Context, query *bun.UpdateQuery) (bool, error) {
 	result, err := query.Exec(ctx)
 	if err != nil {
