@@ -80,7 +80,11 @@ func (f *factory) describe(ctx context.Context, err error) failure {
 		return failure{what: other.Error(), hints: []string{"Check the address given with --api at the login."}, exit: pks.ExitFailed}
 	}
 	if failed, ok := errors.AsType[*watch.FailedError](err); ok {
-		hints := []string{failed.Detail, fmt.Sprintf("Once the cause is mended, repeat the command or delete the cluster with '%s delete-cluster %s'.", f.name, failed.Cluster.Name)}
+		detail := failed.Detail
+		if strings.Contains(failed.Error(), detail) {
+			detail = "" // said already
+		}
+		hints := []string{detail, fmt.Sprintf("Once the cause is mended, repeat the command or delete the cluster with '%s delete-cluster %s'.", f.name, failed.Cluster.Name)}
 		return failure{what: failed.Error(), hints: hints, exit: pks.ExitFailed}
 	}
 	if broken, ok := errors.AsType[*session.BrokenError](err); ok {
@@ -137,7 +141,7 @@ func (f *factory) describeRefusal(refusal *apiclient.Error) failure {
 		return f.notLoggedIn()
 	}
 	shown := failure{what: refusal.Body, hints: []string{refusal.Remedy}, exit: pks.ExitFailed}
-	if refusal.OperationID != "" {
+	if refusal.OperationID != "" && refusal.Code == pks.CodeOperationInProgress {
 		shown.hints = append(shown.hints, "The operation in the way is "+refusal.OperationID+".")
 	}
 	if refusal.Status >= http.StatusInternalServerError && refusal.RequestID != "" {

@@ -88,8 +88,11 @@ func TestExitCodes(t *testing.T) {
 func TestServerTroubleNamesTheRequest(t *testing.T) {
 	t.Parallel()
 	got := testFactory().describe(t.Context(), &apiclient.Error{Status: 500, Body: "Oops.", Code: pks.CodeInternal, RequestID: "r-9", OperationID: "op-1"})
-	want := []string{"", "The operation in the way is op-1.", "The request id is r-9."}
-	if diff := cmp.Diff(want, got.hints); diff != "" {
+	if diff := cmp.Diff([]string{"", "The request id is r-9."}, got.hints); diff != "" {
+		t.Error(diff)
+	}
+	busy := testFactory().describe(t.Context(), &apiclient.Error{Status: 409, Body: "Busy.", Code: pks.CodeOperationInProgress, OperationID: "op-1"})
+	if diff := cmp.Diff([]string{"", "The operation in the way is op-1."}, busy.hints); diff != "" {
 		t.Error(diff)
 	}
 }

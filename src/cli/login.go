@@ -41,7 +41,7 @@ func newLogin(f *factory) *cobra.Command {
 	flags := c.Flags()
 	flags.StringVarP(&o.api, "api", "a", "", "The PKS API server URI")
 	flags.StringVarP(&o.username, "username", "u", "", "Username")
-	flags.StringVarP(&o.password, "password", "p", "", "Password")
+	flags.StringVarP(&o.password, "password", "p", "", "Password; better: "+envUserPassword+" in the environment, or the prompt")
 	flags.StringVar(&o.clientName, "client-name", "", "Client name")
 	flags.StringVar(&o.clientSecret, "client-secret", "", "Client secret")
 	flags.StringVar(&o.caCert, "ca-cert", "", "Path to CA Cert for PKS API")
@@ -136,7 +136,16 @@ func readCA(path string) ([]byte, error) {
 	return content, nil
 }
 
-// askForSecrets asks for what the flags leave out, when there is somebody to ask.
+// Environment variables that keep secrets out of the list of processes. The user's
+// are those that get-credentials has always read (reference/pks-cli.md §3.2).
+const (
+	envUserPassword     = "PKS_USER_PASSWORD"
+	envUserPasswordTKGI = "TKGI_USER_PASSWORD"
+	envClientSecret     = "PKS_CLIENT_SECRET"
+)
+
+// askForSecrets asks for what flags and environment leave out, when there is
+// somebody to ask.
 func (f *factory) askForSecrets(c *cobra.Command, login *session.Login) error {
 	ctx, flags := c.Context(), c.Flags()
 	var err error
@@ -144,8 +153,12 @@ func (f *factory) askForSecrets(c *cobra.Command, login *session.Login) error {
 		if flags.Changed("client-secret") {
 			return nil
 		}
+		if secret := f.system.Getenv(envClientSecret); secret != "" {
+			login.ClientSecret = pks.Secret(secret)
+			return nil
+		}
 		if !f.console.Interactive() {
-			return usagef(c, "--client-secret is missing, and there is no terminal to ask on.")
+			return usagef(c, "--client-secret is missing (or %s in the environment), and there is no terminal to ask on.", envClientSecret)
 		}
 		login.ClientSecret, err = f.console.Password(ctx, "Client secret: ")
 		return err
@@ -165,8 +178,14 @@ func (f *factory) askForSecrets(c *cobra.Command, login *session.Login) error {
 	if flags.Changed("password") {
 		return nil
 	}
+	for _, name := range []string{envUserPassword, envUserPasswordTKGI} {
+		if password := f.system.Getenv(name); password != "" {
+			login.Password = pks.Secret(password)
+			return nil
+		}
+	}
 	if !f.console.Interactive() {
-		return usagef(c, "--password (-p) is missing, and there is no terminal to ask on.")
+		return usagef(c, "--password (-p) is missing (or %s in the environment), and there is no terminal to ask on.", envUserPassword)
 	}
 	login.Password, err = f.console.Password(ctx, "Password: ")
 	return err

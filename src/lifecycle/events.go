@@ -57,7 +57,8 @@ func line(e osb.ProgressEvent, percent int) string {
 	case e.Message != "":
 		text += ": " + e.Message
 	}
-	if e.Total > 0 {
+	// BOSH counts some steps beyond the total that it announced.
+	if e.Total > 1 && e.Index <= e.Total {
 		return printable(fmt.Sprintf("%s (%d of %d, %d %%)", text, e.Index, e.Total, percent))
 	}
 	return printable(fmt.Sprintf("%s (%d %%)", text, percent))

@@ -25,7 +25,7 @@ func TestTaskEventsAreReadyToPrint(t *testing.T) {
 	at := func(s int64) time.Time { return time.Unix(s, 0).UTC() }
 	want := []pks.Event{
 		{Time: at(100), BOSHTask: 12, Stage: "Preparing deployment", Subject: "Preparing deployment", State: "started", Percent: 10,
-			Message: "Preparing deployment started (1 of 1, 10 %)"},
+			Message: "Preparing deployment started (10 %)"},
 		{Time: at(101), BOSHTask: 12, Stage: "Updating instance", Subject: "worker/5f0c (0)", State: "in_progress", Percent: 10,
 			Message: "Updating instance worker/5f0c (0) in progress: executing drain (1 of 2, 10 %)"},
 		{Time: at(102), BOSHTask: 12, Stage: "Updating instance", Subject: "worker/5f0c (0)", State: "finished", Percent: 30,

@@ -18,17 +18,27 @@ func refusal(err error) *pks.Failure {
 }
 
 // deployFailure is the failure of a BOSH task, from the broker's description of
-// it (reference/on-demand-broker.md §1.9).
+// it (reference/on-demand-broker.md §1.9). A broker that exposes operational
+// errors ends that with what BOSH said, which is what helps; all of it is kept
+// for operators.
 func deployFailure(op pks.Operation, description string) *pks.Failure {
-	cause := strings.TrimSpace(strings.TrimPrefix(description, op.Action.Failed("")))
+	const bosh = "error-message: "
+	said := strings.TrimSpace(strings.TrimPrefix(description, op.Action.Failed("")))
+	cause := said
+	if at := strings.Index(said, bosh); at >= 0 && said[at+len(bosh):] != "" {
+		cause = said[at+len(bosh):]
+	}
 	if cause == "" {
 		cause = "The broker gave no reason."
 	}
-	if task := strconv.Itoa(op.BOSHTask); op.BOSHTask > 0 && !strings.Contains(cause, task) {
-		cause += " (BOSH task " + task + ")"
+	if task := strconv.Itoa(op.BOSHTask); op.BOSHTask > 0 && !strings.Contains(cause, "task "+task) && !strings.Contains(cause, "task: "+task) {
+		cause = "BOSH task " + task + ": " + cause
 	}
 	f := pks.Failf(pks.CodeDeployFailed, "%s", cause)
 	f.BOSHTask = op.BOSHTask
+	if !strings.HasSuffix(cause, said) {
+		f.Operator = said
+	}
 	return f
 }
 

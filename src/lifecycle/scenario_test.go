@@ -205,8 +205,9 @@ func TestFailedTaskSaysWhy(t *testing.T) {
 	t.Parallel()
 	for description, want := range map[string]string{
 		"Instance provisioning failed: task 1 went wrong": "Instance provisioning failed: task 1 went wrong",
-		"quota of the IaaS exceeded":                      "Instance provisioning failed: quota of the IaaS exceeded (BOSH task 1)",
-		"Instance provisioning failed: ":                  "Instance provisioning failed: The broker gave no reason. (BOSH task 1)",
+		"quota of the IaaS exceeded":                      "Instance provisioning failed: BOSH task 1: quota of the IaaS exceeded",
+		"Instance provisioning failed: ":                  "Instance provisioning failed: BOSH task 1: The broker gave no reason.",
+		"Instance provisioning failed: There was a problem completing your request. Please contact your operations team providing the following information: service: p.pks, task-id: 1, operation: create, error-message: disk full": "Instance provisioning failed: BOSH task 1: disk full",
 	} {
 		t.Run(description, func(t *testing.T) {
 			t.Parallel()
@@ -252,7 +253,7 @@ func TestFailedUpdateCanBeRepeated(t *testing.T) {
 	r.update(t, c.ID, 5)
 	stepUntilSettled(t, r.Engine, c.ID)
 	got := r.cluster(t, c.ID)
-	wantDescription(t, got, pks.ActionFailed, "Instance update failed: no")
+	wantDescription(t, got, pks.ActionFailed, "Instance update failed: BOSH task 2: no")
 	if got.Spec.WorkerInstances != 5 || len(got.MasterIPs) != 1 {
 		t.Errorf("cluster %+v", got)
 	}
@@ -287,7 +288,7 @@ func TestFailedDeleteLeavesTheClusterAndCanBeRepeated(t *testing.T) {
 	r.broker.taskFails = "disk is stuck"
 	r.delete(t, c.ID)
 	stepUntilSettled(t, r.Engine, c.ID)
-	wantDescription(t, r.cluster(t, c.ID), pks.ActionFailed, "Instance deletion failed: disk is stuck")
+	wantDescription(t, r.cluster(t, c.ID), pks.ActionFailed, "Instance deletion failed: BOSH task 2: disk is stuck")
 	r.broker.taskFails = ""
 	c = r.delete(t, c.ID)
 	stepUntilSettledByID(t, r.Engine, c.OperationID)

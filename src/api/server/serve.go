@@ -76,6 +76,7 @@ func serve(ctx context.Context, build Build, settings config.Config, m materials
 		Store:        database,
 		Broker:       broker,
 		PollInterval: settings.PollInterval,
+		CallTimeout:  settings.Broker.Timeout,
 		Logger:       logger,
 	})
 	if err != nil {

@@ -206,7 +206,7 @@ func (f *Follower) events(ctx context.Context) ([]v1.Event, error) {
 func (f *Follower) show(events []v1.Event) {
 	for _, event := range events {
 		done := event.State == "finished" || event.State == "failed"
-		if event.State == "failed" {
+		if event.State == "failed" && event.Stage != "" {
 			f.detail = event.Message
 		}
 		f.progress.Show(console.Step{Subject: event.Subject, Percent: event.Percent, Line: line(event), Done: done})
@@ -214,7 +214,12 @@ func (f *Follower) show(events []v1.Event) {
 }
 
 // line is one event for readers of a log. The message says the percentage itself.
+// What happens between the start and the end of an instance's update is left to
+// the live display, and the failure of the operation itself to the outcome.
 func line(event v1.Event) string {
+	if event.State == "in_progress" || event.State == "failed" && event.Stage == "" {
+		return ""
+	}
 	if at, err := time.Parse(time.RFC3339, event.Time); err == nil {
 		return at.Local().Format(time.TimeOnly) + " " + event.Message
 	}

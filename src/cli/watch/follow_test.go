@@ -99,9 +99,11 @@ func TestFollow(t *testing.T) {
 		"to failure": {
 			action: pks.ActionCreate,
 			answers: []answer{{cluster: state(pks.ActionCreate, pks.ActionFailed), events: []v1.Event{
-				{Seq: 1, State: "failed", Message: "no disk", Time: "2026-01-02T03:04:05Z"},
+				{Seq: 1, Stage: "Creating missing vms", State: "in_progress", Message: "half way", Time: "2026-01-02T03:04:05Z"},
+				{Seq: 2, Stage: "Creating missing vms", State: "failed", Message: "no disk", Time: "2026-01-02T03:04:05Z"},
+				{Seq: 3, State: "failed", Message: "CREATE failed", Time: "2026-01-02T03:04:06Z"},
 			}}},
-			want:   []string{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Local().Format(time.TimeOnly) + " no disk", "close false"},
+			want:   []string{"", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Local().Format(time.TimeOnly) + " no disk", "", "close false"},
 			failed: "no disk",
 		},
 		"through an outage": {

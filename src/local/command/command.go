@@ -48,7 +48,7 @@ func newRoot(build Build) *cobra.Command {
 		Short: "The whole of PKS on one machine: for laptops, tests and demos",
 		Long: `pks-local runs a UAA, a BOSH Director, the broker with its adapter, and the PKS
 API on this machine, on loopback only, with their data in one folder.`,
-		Version:       fmt.Sprintf("%s (%s)", build.Version, build.Commit),
+		Version: fmt.Sprintf("%s (%s)", build.Version, build.Commit),
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q: see '%s --help'", args[0], c.CommandPath())}
