@@ -34,7 +34,7 @@ func run() {
 	if strings.HasSuffix(os.Args[0], "tkgi") {
 		name = "tkgi"
 	}
-	os.Exit(cli.Run(ctx, os.Args[1:], cli.System{ //nolint:gocritic // the process ends
+	os.Exit(cli.Run(ctx, os.Args[1:], cli.System{ // the process ends
 		Name: name, Version: "1.0.0-build.1", In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
 	}))
 }

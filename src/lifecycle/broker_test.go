@@ -66,13 +66,6 @@ func (b *fakeBroker) called() []string {
 	return append([]string{}, b.calls...)
 }
 
-// set changes the broker's ways while an engine uses it.
-func (b *fakeBroker) set(change func(*fakeBroker)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	change(b)
-}
-
 func newFakeBroker() *fakeBroker {
 	return &fakeBroker{instances: map[string]*fakeInstance{}, tasks: map[string]*fakeTask{}, polls: 2}
 }

@@ -161,19 +161,6 @@ func mustCreate(t *testing.T, e *Engine, name string) pks.Cluster {
 	return c
 }
 
-func settledCluster(t *testing.T, e *Engine, name string) pks.Cluster {
-	t.Helper()
-	c := mustCreate(t, e, name)
-	if op := waitFor(t, e.store, c.OperationID, isSettled); op.State != pks.OperationSucceeded {
-		t.Fatalf("create: %+v", op)
-	}
-	c, err := e.Cluster(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 func resize(n int) func(pks.ClusterSpec) (pks.ClusterSpec, error) {
 	return func(s pks.ClusterSpec) (pks.ClusterSpec, error) {
 		s.WorkerInstances = n

@@ -39,7 +39,7 @@ func TestSourceRenewsThirtySecondsEarly(t *testing.T) {
 		wantSourceToken(t, s, "token-1")
 		time.Sleep(570*time.Second - 1)
 		wantSourceToken(t, s, "token-1")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantSourceToken(t, s, "token-2")
 		s.Invalidate(t.Context(), "token-1") // handed out long ago
 		wantSourceToken(t, s, "token-2")

@@ -111,7 +111,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 		served <- serveHTTP(ctx, listener, api.New(api.Config{Logger: logger}), certificate, time.Minute, logger)
 	}()
 	for version, accepted := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		dialer := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version, InsecureSkipVerify: true}} //nolint:gosec // versions are what is tested
+		dialer := tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: version, InsecureSkipVerify: true}} // versions are what is tested
 		connection, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
 		if (err == nil) != accepted {
 			t.Errorf("%s: %v", tls.VersionName(version), err)

@@ -62,5 +62,5 @@ func descriptor(stream any) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	return int(f.Fd()), true //nolint:gosec // descriptors are small
+	return int(f.Fd()), true // descriptors are small
 }

@@ -53,7 +53,7 @@ func parseCredentials(content []byte) (Credentials, error) {
 
 // hideContent keeps the YAML library from quoting what may be a token.
 func hideContent(err error) error {
-	if _, ok := err.(*yaml.TypeError); ok { //nolint:errorlint // returned as is by yaml.Unmarshal
+	if _, ok := err.(*yaml.TypeError); ok { // returned as is by yaml.Unmarshal
 		return errWrongTypes
 	}
 	return err

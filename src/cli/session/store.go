@@ -14,7 +14,8 @@ import (
 
 var (
 	// ErrNotLoggedIn: there is no token, or none that could be renewed.
-	ErrNotLoggedIn = errors.New("You are not currently authenticated. Please log in to continue") //nolint:staticcheck // the original's text, for people
+	//lint:ignore ST1005 the original's text, shown to people as it is
+	ErrNotLoggedIn = errors.New("You are not currently authenticated. Please log in to continue")
 	errWrongTypes  = errors.New("a key has a value of the wrong type")
 )
 

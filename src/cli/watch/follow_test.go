@@ -71,7 +71,7 @@ var (
 	unreachable = &apiclient.UnreachableError{URL: "https://api", Trouble: apiclient.TroubleConnection, Err: errors.New("refused")}
 	notFound    = &apiclient.Error{Status: 404, Body: "Cluster demo not found", Code: pks.CodeClusterNotFound}
 	noRoute     = &apiclient.Error{Status: 404, Body: "Not Found"}
-	expired     = errors.New("log in")
+	errExpired  = errors.New("log in")
 )
 
 func TestFollow(t *testing.T) {
@@ -119,9 +119,9 @@ func TestFollow(t *testing.T) {
 		},
 		"not without a session": {
 			action:  pks.ActionCreate,
-			answers: []answer{{cluster: creating}, {err: expired}},
+			answers: []answer{{cluster: creating}, {err: errExpired}},
 			want:    []string{"close false"},
-			err:     expired,
+			err:     errExpired,
 		},
 		"without events": {
 			action:  pks.ActionCreate,

@@ -222,7 +222,7 @@ func parseKey(der []byte) (*rsa.PrivateKey, error) {
 
 // keyID is the subject key identifier of RFC 5280 §4.2.1.2 (1), which CredHub sets on leaves too.
 func keyID(key *rsa.PublicKey) ([]byte, error) {
-	sum := sha1.Sum(x509.MarshalPKCS1PublicKey(key)) //nolint:gosec // an identifier, not a signature
+	sum := sha1.Sum(x509.MarshalPKCS1PublicKey(key)) // an identifier, not a signature
 	return sum[:], nil
 }
 

@@ -217,7 +217,7 @@ func (s *Store) sshKey(parameters map[string]any) (any, error) {
 	if comment, _ := parameters["ssh_comment"].(string); comment != "" {
 		line += " " + comment
 	}
-	fingerprint := md5.Sum(public.Marshal()) //nolint:gosec // the fingerprint's format, not a signature
+	fingerprint := md5.Sum(public.Marshal()) // the fingerprint's format, not a signature
 	return map[string]any{
 		"private_key":            encodePEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)),
 		"public_key":             line,

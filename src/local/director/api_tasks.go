@@ -151,7 +151,7 @@ func (c *call) cancelTasks() error {
 		states = given
 	}
 	filter := state.TaskFilter{States: states, Types: texts(wish["types"])}
-	_ = json.Unmarshal(wish["deployment"], &filter.Deployment) //nolint:errcheck // a wrong type counts as absent
+	_ = json.Unmarshal(wish["deployment"], &filter.Deployment) // a wrong type counts as absent
 	tasks, err := c.d.state.Tasks(c.r.Context(), filter)
 	if err != nil {
 		return err
@@ -255,7 +255,7 @@ func byteRange(header string, size int64) (from, to int64, status int) {
 	}
 	number := func(text string) (int64, bool) {
 		n, err := strconv.ParseUint(text, 10, 62)
-		return int64(n), err == nil //nolint:gosec // 62 bits fit
+		return int64(n), err == nil // 62 bits fit
 	}
 	if first == "" {
 		n, ok := number(last)

@@ -316,7 +316,7 @@ func (d *Director) fetchLogs(ctx context.Context, t *task, i *state.Instance, ou
 		if err != nil {
 			return err
 		}
-		sum := sha1.Sum(archive) //nolint:gosec // the field's format
+		sum := sha1.Sum(archive) // the field's format
 		logs.SHA1 = hex.EncodeToString(sum[:])
 		logs.BlobID, err = d.addBlob(ctx, archive)
 		return err

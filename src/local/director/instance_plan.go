@@ -117,7 +117,7 @@ func (p *plan) describe(g *groupPlan, i *instancePlan) error {
 		Lifecycle: i.Lifecycle, Address: i.reachable(g.DefaultNetwork(), p.manifest.Features.UseDNSAddresses),
 		VMType: g.VMType, VMExtensions: g.VMExtensions, CloudProperties: p.cloudProperties(g), PersistentDiskMB: g.disk,
 		Stemcell: machine.Stemcell{Name: i.stemcell.Name, OS: i.stemcell.OS, Version: i.stemcell.Version},
-		Releases: map[string]string{}, Env: p.vars.absolute(g.Env).(map[string]any), //nolint:forcetypeassert // a map stays one
+		Releases: map[string]string{}, Env: p.vars.absolute(g.Env).(map[string]any), // a map stays one
 	}
 	for _, release := range p.manifest.Releases {
 		spec.Releases[release.Name] = release.Version

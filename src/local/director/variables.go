@@ -21,7 +21,7 @@ var placeholder = regexp.MustCompile(`\(\((!?[-/.\w\pL]+)\)\)`)
 
 // resolver fills variables into what a deployment's machines are to be.
 type resolver struct {
-	ctx    context.Context //nolint:containedctx // lives for one planning
+	ctx    context.Context // lives for one planning
 	store  *credhub.Store
 	prefix string
 	// versions maps absolute names to the ids of the versions in use. Names that are not in it are

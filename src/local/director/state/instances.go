@@ -83,7 +83,7 @@ func (s *Store) Machines(ctx context.Context, visit func(*Instance)) error {
 	if err != nil {
 		return fmt.Errorf("list machines: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells
+	defer rows.Close() // Err tells
 	for rows.Next() {
 		instance := new(Instance)
 		if err := s.db.Read.ScanRow(ctx, rows, instance); err != nil {
