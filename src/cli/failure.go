@@ -141,7 +141,7 @@ func (f *factory) describeRefusal(refusal *apiclient.Error) failure {
 		return f.notLoggedIn()
 	}
 	shown := failure{what: refusal.Body, hints: []string{refusal.Remedy}, exit: pks.ExitFailed}
-	if refusal.OperationID != "" && refusal.Code == pks.CodeOperationInProgress {
+	if refusal.Code == pks.CodeOperationInProgress && !strings.Contains(refusal.Body, refusal.OperationID) {
 		shown.hints = append(shown.hints, "The operation in the way is "+refusal.OperationID+".")
 	}
 	if refusal.Status >= http.StatusInternalServerError && refusal.RequestID != "" {

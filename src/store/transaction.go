@@ -127,6 +127,7 @@ func (s *SQL) operationInTheWay(ctx context.Context, contested pks.Operation) er
 // operation (DESIGN law 2).
 func InProgress(cluster string, action pks.Action, operationID string) *pks.Failure {
 	return pks.Failf(pks.CodeOperationInProgress, "Cluster %s is busy: operation %s (%s) is in progress.", cluster, operationID, action).
+		WithRemedy("Wait until it is done: 'pks cluster %s' shows how far it is.", cluster).
 		WithOperation(operationID)
 }
 

@@ -50,11 +50,10 @@ func (l Layout) Secrets() string { return l.path("secrets.yml") }
 // Subnet holds the addresses of the machines.
 func (l Layout) Subnet() string { return l.path("subnet") }
 
-// UAA, Director, CredHub, Machines and Kubernetes are the folders of the embedded parts.
+// UAA, Director, CredHub and Kubernetes are the folders of the embedded parts.
 func (l Layout) UAA() string        { return l.path("uaa") }
 func (l Layout) Director() string   { return l.path("director") }
 func (l Layout) CredHub() string    { return l.path("credhub") }
-func (l Layout) Machines() string   { return l.path("machines") }
 func (l Layout) Kubernetes() string { return l.path("kubernetes") }
 
 // APIConfig, APIDatabase and BrokerConfig are what the child processes are given.
@@ -73,7 +72,7 @@ func (l Layout) Kubeconfig() string { return l.path("client", "kubeconfig") }
 // Make creates the folders, readable by the owner alone.
 func (l Layout) Make() error {
 	for _, dir := range []string{
-		l.Dir, l.path("tls"), l.UAA(), l.Director(), l.CredHub(), l.Machines(), l.Kubernetes(),
+		l.Dir, l.path("tls"), l.UAA(), l.Director(), l.CredHub(), l.Kubernetes(),
 		l.path("config"), l.path("pks-api"), l.path("logs"), l.ClientHome(),
 	} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
