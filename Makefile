@@ -46,13 +46,18 @@ vuln: ## Check the dependencies against the Go vulnerability database (needs int
 	@$(CACHE)/bin/govulncheck ./...
 
 .PHONY: bench
-bench: build ## Run the benchmarks of bench/ and hold them to their thresholds; BENCH=name for one
-	@go test -count=1 -timeout 30m -run '^TestThreshold$(BENCH)' -v ./bench/...
+bench: build ## Run the benchmarks and hold them to their thresholds; BENCH=Adapter for some
+	@PKS_BENCH=1 PKS_TEST_BIN=$(CURDIR)/bin go test -count=1 -timeout 30m -run '^TestThreshold$(BENCH)' -v ./bench/...
 
 .PHONY: generate
-generate: ## Make the generated files again
-	@go generate ./...
+generate: ## Make the golden files again, from what the code does now
+	@go test ./src/adapter -run Golden -update
+	@UPDATE_SCRIPTS=1 go test ./src/cli -run Script
+
+.PHONY: release
+release: ## Build the programs for all platforms, with checksums, into dist/; VERSION=1.2.3
+	@VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' tools/build-release
 
 .PHONY: clean
 clean: ## Remove what was built; data of the embedded stack stays (bin/pks-local reset)
-	@rm -rf bin .cache
+	@rm -rf bin dist .cache
