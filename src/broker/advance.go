@@ -94,7 +94,7 @@ func (o *operation) advance(ctx context.Context) error {
 		return err
 	}
 	if s.outcome == waiting {
-		if s, err = o.beginStep(ctx, s); err != nil {
+		if s, err = o.beginStep(ctx); err != nil {
 			return err
 		}
 	}
@@ -138,58 +138,6 @@ func (b *Broker) tasksOf(ctx context.Context, deployment string, d operationData
 	return []director.Task{t}, err
 }
 
-// beginStep starts the errand or deletion that is due, in its turn among the
-// requests for the instance.
-func (o *operation) beginStep(ctx context.Context, s status) (status, error) {
-	release, err := o.broker.changes.acquire(ctx, o.instanceID)
-	if err != nil {
-		return status{}, err
-	}
-	defer release()
-	due := o.data.steps()[s.next]
-	write := director.Write{ContextID: o.data.BoshContextID, After: s.task.ID}
-	var id int
-	if due.errand != nil {
-		id, err = o.broker.runErrand(ctx, o.deployment, *due.errand, write)
-	} else {
-		id, err = o.broker.director.Delete(ctx, o.deployment, o.data.OperationType == opForceDelete, write)
-		if errors.Is(err, director.ErrNotFound) {
-			s.outcome = succeeded // gone already
-			return s, nil
-		}
-	}
-	if forGood(err) {
-		s.outcome, s.cause = failed, err.Error()
-		return s, nil
-	}
-	if err != nil {
-		return status{}, fmt.Errorf("begin the next step: %w", err)
-	}
-	o.broker.logger.InfoContext(ctx, "operation goes on",
-		"cluster", o.instanceID, "operation", string(o.data.OperationType), "task", id, "after_task", s.task.ID)
-	s.outcome = running
-	s.task = director.Task{ID: id, State: director.Queued, Deployment: o.deployment, ContextID: o.data.BoshContextID}
-	s.tasks = append(s.tasks, id)
-	return s, nil
-}
-
-// forGood tells the refusals that no repetition will change.
-func forGood(err error) bool {
-	return errors.Is(err, director.ErrNotFound) || errors.Is(err, director.ErrRefused) || errors.Is(err, director.ErrForbidden)
-}
-
-func (b *Broker) runErrand(ctx context.Context, deployment string, e errand, w director.Write) (int, error) {
-	var on []director.ErrandInstance
-	for _, text := range e.Instances {
-		one, err := director.ParseErrandInstance(text)
-		if err != nil {
-			return 0, err
-		}
-		on = append(on, one)
-	}
-	return b.director.RunErrand(ctx, deployment, e.Name, on, w)
-}
-
 // settle writes down where the operation is; at its end, after the cleaning up
 // that belongs to it.
 func (o *operation) settle(ctx context.Context, s status) error {
@@ -200,12 +148,15 @@ func (o *operation) settle(ctx context.Context, s status) error {
 		}
 	}
 	if s.outcome == succeeded && o.data.OperationType.deletes() {
-		if err := o.broker.cleanUp(ctx, o.deployment); err != nil {
+		if err := o.broker.cleanUpDeleted(ctx, o.instanceID); err != nil {
 			s.outcome, s.cause = failed, "clean up after the deletion: "+err.Error()
 		}
 	}
 	if s.outcome == failed && s.cause == "" {
 		s.cause = o.causeOf(ctx, s.task)
+	}
+	if err := ctx.Err(); err != nil {
+		return err // who asked has gone: nothing of the above may count as the Director's word
 	}
 	if s.outcome == succeeded || s.outcome == failed {
 		s.at = time.Now()
@@ -214,8 +165,11 @@ func (o *operation) settle(ctx context.Context, s status) error {
 			"task_state", string(s.task.State), "cause", s.cause)
 	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.status = s
+	o.mu.Unlock()
+	if !s.at.IsZero() {
+		o.broker.telemetry(ctx, "instance", string(o.data.OperationType))
+	}
 	return nil
 }
 

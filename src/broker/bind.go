@@ -31,6 +31,9 @@ func (b *Broker) bind(ctx context.Context, instanceID, bindingID string, details
 	if details.BindResource != nil && details.BindResource.BackupAgent && !b.config.Broker.SupportBackupAgentBinding {
 		return none, refuse(http.StatusUnprocessableEntity, "", "service does not support backup agent binding")
 	}
+	if err := b.checkService(details.ServiceID); err != nil {
+		return none, err
+	}
 	p, err := b.planOf(details.PlanID)
 	if err != nil {
 		return none, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pks-community/pks-release/src/broker/config"
 	"github.com/pks-community/pks-release/src/broker/credhub"
+	"github.com/pks-community/pks-release/src/broker/oauthclient"
 	"github.com/pks-community/pks-release/src/broker/runner"
 	"github.com/pks-community/pks-release/src/director"
 	"github.com/pks-community/pks-release/src/pks"
@@ -21,8 +22,9 @@ type Broker struct {
 	config    config.Config
 	director  *director.Client
 	adapter   *runner.Runner
-	secrets   *credhub.Client // nil unless secure manifests are on
-	instances *instanceList   // nil unless the platform offers its list
+	secrets   SecretStore         // nil unless secure manifests are on
+	clients   *oauthclient.Keeper // nil unless a UAA for instances' clients is known
+	instances *instanceList       // nil unless the platform offers its list
 	logger    *slog.Logger
 
 	changes  keyedLock // by instance: whatever changes its deployment
@@ -36,9 +38,24 @@ type Parts struct {
 	Config   config.Config
 	Director *director.Client
 	Adapter  *runner.Runner
-	Secrets  *credhub.Client // nil: no secure manifests
+	Secrets  SecretStore         // nil: no secure manifests
+	Clients  *oauthclient.Keeper // nil: instances have no UAA clients
 	Logger   *slog.Logger
 }
+
+// SecretStore keeps secrets in the manner of CredHub: by absolute path, in
+// versions. What is not there is credhub.ErrNotFound, but for Delete, which then
+// has nothing to do.
+type SecretStore interface {
+	ByID(ctx context.Context, id string) (credhub.Credential, error)
+	ByName(ctx context.Context, name string) (credhub.Credential, error)
+	// Below lists the names under a path; names that merely begin alike may be among them.
+	Below(ctx context.Context, path string) ([]string, error)
+	Put(ctx context.Context, name string, value any) error
+	Delete(ctx context.Context, name string) error
+}
+
+var _ SecretStore = (*credhub.Client)(nil)
 
 // New puts a broker together. Its operations advance only while Watch runs.
 func New(p Parts) (*Broker, error) {
@@ -47,6 +64,7 @@ func New(p Parts) (*Broker, error) {
 		director: p.Director,
 		adapter:  p.Adapter,
 		secrets:  p.Secrets,
+		clients:  p.Clients,
 		logger:   p.Logger,
 	}
 	if p.Config.ServiceInstances.URL != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"code.cloudfoundry.org/brokerapi/v13/domain"
 
@@ -16,6 +17,7 @@ import (
 type catalogCache struct {
 	mu       sync.Mutex
 	services []domain.Service
+	text     atomic.Pointer[[]byte] // as clients get it; nil until the first has asked
 }
 
 // Services is the catalog: one offering (§1.1).
@@ -77,6 +79,14 @@ func plan(c config.ServiceCatalog, p config.Plan) domain.ServicePlan {
 		ID: p.ID, Name: p.Name, Description: p.Description, Free: p.Free, Bindable: p.Bindable,
 		Metadata: metadata, MaintenanceInfo: maintenanceInfo(c, p),
 	}
+}
+
+// checkService refuses requests that are meant for another offering.
+func (b *Broker) checkService(id string) error {
+	if id != b.config.ServiceCatalog.ID {
+		return refuse(http.StatusBadRequest, "", "service-id not in the catalog")
+	}
+	return nil
 }
 
 // planOf finds a plan, or fails as the reference does.

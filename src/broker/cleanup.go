@@ -2,13 +2,37 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/pks-community/pks-release/src/director"
+	"github.com/pks-community/pks-release/src/pks"
 )
 
+// cleanUpDeleted removes what a deleted deployment leaves outside it, unless there
+// is a deployment of that name again, whose own all that would be.
+func (b *Broker) cleanUpDeleted(ctx context.Context, instanceID string) error {
+	release, err := b.changes.acquire(ctx, instanceID)
+	if err != nil {
+		return err
+	}
+	defer release()
+	name := deploymentName(instanceID)
+	_, err = b.director.Deployment(ctx, name)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, director.ErrNotFound) {
+		return err
+	}
+	return b.cleanUp(ctx, name)
+}
+
 // cleanUp removes what belongs to a deployment outside it: BOSH configs of its
-// name and secrets kept for it. Done twice it does no harm.
+// name, secrets kept for it, and its UAA client. Done twice it does no harm.
 func (b *Broker) cleanUp(ctx context.Context, deployment string) error {
+	b.deleteClient(ctx, strings.TrimPrefix(deployment, pks.DeploymentPrefix))
 	if !b.config.Broker.DisableBOSHConfigs {
 		configs, err := b.director.Configs(ctx, deployment)
 		if err != nil {

@@ -30,6 +30,9 @@ func (b *Broker) deprovision(ctx context.Context, instanceID string, details dom
 	if !asyncAllowed {
 		return none, apiresponses.ErrAsyncRequired
 	}
+	if err := b.checkService(details.ServiceID); err != nil {
+		return none, err
+	}
 	release, err := b.changes.acquire(ctx, instanceID)
 	if err != nil {
 		return none, err
@@ -57,7 +60,7 @@ func (b *Broker) deprovision(ctx context.Context, instanceID string, details dom
 		d.BoshTaskID, d.BoshContextID = same.BoshTaskID, same.BoshContextID
 		return domain.DeprovisionServiceSpec{IsAsync: true, OperationData: d.String()}, nil
 	}
-	d.BoshContextID = newContextID(prefix)
+	d.BoshContextID = b.contextID(prefix, d)
 	if d.BoshTaskID, err = b.beginDeletion(ctx, name, d); err != nil {
 		if errors.Is(err, director.ErrNotFound) {
 			return none, b.alreadyGone(ctx, name)
@@ -87,7 +90,7 @@ func (b *Broker) beginDeletion(ctx context.Context, name string, d operationData
 }
 
 // maxPlainID is the longest instance id that fits into a context id as it is.
-const maxPlainID = 46
+const maxPlainID = 39
 
 // deletionPrefix holds the instance's id, by which operators find deletions.
 func deletionPrefix(instanceID string) string {

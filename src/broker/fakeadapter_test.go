@@ -15,6 +15,13 @@ import (
 // schemaProperty of a plan is the schema that the fake adapter answers with.
 const schemaProperty = "schema"
 
+// What these properties of a plan hold, the fake adapter gives along with its
+// manifest.
+const (
+	secretsProperty = "adapter_secrets"
+	configsProperty = "adapter_configs"
+)
+
 // TestMain makes this test binary a service adapter when it is called like one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
@@ -93,8 +100,14 @@ func fakeManifest(in serviceadapter.GenerateManifestJSONParams) map[string]any {
 			if parameters == "" {
 				parameters = previousParameters(in.PreviousManifest)
 			}
-			text := strings.NewReplacer("NAME", deployment.Name, "PARAMETERS", parameters).Replace(body)
-			return map[string]any{"manifest": text, "secrets": map[string]any{}, "configs": map[string]any{}}
+			fill := strings.NewReplacer("NAME", deployment.Name, "PARAMETERS", parameters, "CLIENT", in.ServiceInstanceUAAClient)
+			configs := map[string]any{}
+			if given, ok := plan.Properties[configsProperty].(map[string]any); ok {
+				for kind, content := range given {
+					configs[kind] = fill.Replace(fmt.Sprint(content))
+				}
+			}
+			return map[string]any{"manifest": fill.Replace(body), "secrets": plan.Properties[secretsProperty], "configs": configs}
 		}
 	}
 	manifest, _ := json.Marshal(map[string]any{

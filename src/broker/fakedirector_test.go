@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -61,6 +62,7 @@ func newFakeDirector(t *testing.T) *fakeDirector {
 	mux.HandleFunc("GET /tasks/{id}/output", f.showOutput)
 	mux.HandleFunc("DELETE /task/{id}", f.cancel)
 	mux.HandleFunc("GET /configs", f.showConfigs)
+	mux.HandleFunc("POST /configs", f.putConfig)
 	mux.HandleFunc("DELETE /configs", f.deleteConfigs)
 	f.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
@@ -190,7 +192,7 @@ func (f *fakeDirector) finish(id int, state director.State, change ...func(*fake
 	if !t.State.Running() {
 		f.t.Fatalf("task %d has ended already", id)
 	}
-	t.State = state
+	t.State, t.Timestamp = state, time.Now().Unix()
 	for _, c := range change {
 		c(t)
 	}
@@ -280,6 +282,30 @@ func (f *fakeDirector) showConfigs(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	writeJSON(w, found)
+}
+
+func (f *fakeDirector) putConfig(w http.ResponseWriter, r *http.Request) {
+	var c director.BOSHConfig
+	if json.NewDecoder(r.Body).Decode(&c) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.configs = append(slices.DeleteFunc(f.configs, func(old director.BOSHConfig) bool { return old.Type == c.Type && old.Name == c.Name }), c)
+	w.WriteHeader(http.StatusCreated)
+	writeJSON(w, c)
+}
+
+func (f *fakeDirector) configNames() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var names []string
+	for _, c := range f.configs {
+		names = append(names, c.Type+"/"+c.Name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (f *fakeDirector) deleteConfigs(w http.ResponseWriter, r *http.Request) {

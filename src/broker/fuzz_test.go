@@ -2,11 +2,18 @@ package broker
 
 import (
 	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/pks-community/pks-release/src/broker/config"
+	"github.com/pks-community/pks-release/src/broker/runner"
 	"github.com/pks-community/pks-release/src/director"
 )
 
@@ -30,7 +37,7 @@ func TestContextIDsFitTheDirector(t *testing.T) {
 	t.Parallel()
 	long := string(make([]byte, 300))
 	for _, prefix := range []string{contextPrefix(opRecreate, long), deletionPrefix(long), deletionPrefix("0123456789-0123456789-0123456789-0123456789-xx")} {
-		if id := newContextID(prefix); len(id) > 64 || !inContext(id, prefix) {
+		if id := newContextID(prefix, "01234567"); len(id) > 64 || !inContext(id, prefix) {
 			t.Errorf("%d characters: %q", len(id), id)
 		}
 	}
@@ -80,5 +87,58 @@ func FuzzRequestParameters(f *testing.F) {
 		if !json.Valid(p) || (contextOf(context) != nil && !json.Valid(contextOf(context))) {
 			t.Errorf("%q %q", parameters, context)
 		}
+	})
+}
+
+// FuzzRequestBodies sends bodies to every route that takes one: whatever they
+// hold, the answer is a JSON object and never a stack.
+func FuzzRequestBodies(f *testing.F) {
+	away := httptest.NewServer(http.NotFoundHandler())
+	f.Cleanup(away.Close)
+	d, err := director.New(director.Config{URL: away.URL, Username: "u", Password: "p", Repeats: []time.Duration{}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	c := config.Config{ServiceCatalog: config.ServiceCatalog{ID: testService, Plans: []config.Plan{{ID: testPlan, Name: "small"}}}}
+	c.Broker.Username, c.Broker.Password = "broker", "secret"
+	logger := slog.New(slog.DiscardHandler)
+	b, err := New(Parts{Config: c, Director: d, Logger: logger, Adapter: runner.New(runner.Config{
+		Path: "/nowhere/adapter", Stdin: true, Timeout: time.Minute, Logger: logger,
+	})})
+	if err != nil {
+		f.Fatal(err)
+	}
+	handler := b.Handler(nil)
+	f.Add(`{"service_id":"service-1","plan_id":"plan-1","context":{"space_guid":5},"parameters":{"a":[1]},"maintenance_info":{"version":"1"}}`)
+	f.Add(`{"service_id":"service-1","plan_id":"plan-1","previous_values":{"plan_id":"x"},"bind_resource":{"backup_agent":true}}`)
+	f.Add(`[null]`)
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, route := range [][2]string{
+			{"PUT", "/v2/service_instances/i?accepts_incomplete=true"}, {"PATCH", "/v2/service_instances/i?accepts_incomplete=true"},
+			{"PUT", "/v2/service_instances/i/service_bindings/b"}, {"PATCH", "/mgmt/service_instances/i?operation_type=upgrade"},
+			{"PATCH", "/mgmt/service_instances/i?operation_type=recreate"}, {"POST", "/mgmt/service_instances/i/preview"},
+		} {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, newOSBRequest(t.Context(), route[0], route[1], body))
+			var object map[string]any
+			if w.Code < 400 || json.Unmarshal(w.Body.Bytes(), &object) != nil || strings.Contains(w.Body.String(), "goroutine") {
+				t.Errorf("%v %q: %d %s", route, body, w.Code, w.Body)
+			}
+		}
+	})
+}
+
+func FuzzManifestComparison(f *testing.F) {
+	f.Add("name: a\ninstance_groups: [{name: w, instances: 1, jobs: [{name: j, release: r}]}]", "name: a\nreleases: [{name: r}]")
+	f.Add("instance_groups: [{name: w, stemcell: [x], jobs: [{release: {a: b}}]}]\nstemcells: [{alias: [x]}]", "instance_groups: [{name: w, stemcell: [x], jobs: [{release: [c]}]}]\nstemcells: [{alias: [x]}]")
+	f.Add("instance_groups: {a: b}", "instance_groups: [1, [2]]\nstemcells: [{alias: [x]}]")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		same, err := sameManifest(a, b)
+		paths, pathsErr := changedPaths(a, b)
+		if err == nil && pathsErr == nil && same && len(paths) > 0 {
+			t.Errorf("the same, but for %v", paths)
+		}
+		_, _ = groupChanges(a, b)
+		_ = groupsOf(a)
 	})
 }

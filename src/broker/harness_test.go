@@ -83,7 +83,7 @@ func newHarnessOn(t *testing.T, f *fakeDirector, change ...func(*config.Config))
 	for _, f := range change {
 		f(&c)
 	}
-	d, err := director.New(director.Config{URL: f.server.URL, Username: "admin", Password: "pw"})
+	d, err := director.New(director.Config{URL: f.server.URL, Username: "admin", Password: "pw", Repeats: []time.Duration{time.Millisecond, time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -22,12 +23,41 @@ func contextPrefix(kind operationType, parts ...any) string {
 	return string(kind) + "-" + hex.EncodeToString(h.Sum(nil))[:24] + "-"
 }
 
-// newContextID makes the id of one attempt, so that a lost answer is found again
-// and never mistaken for an earlier attempt. At most 64 characters.
-func newContextID(prefix string) string {
+// newContextID makes the id of one attempt: the prefix, the mark of what the
+// operation consists of, and a number of its own, so that a lost answer is found
+// again and never mistaken for an earlier attempt. At most 64 characters.
+func newContextID(prefix, mark string) string {
 	var nonce [4]byte
 	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand)
-	return prefix + hex.EncodeToString(nonce[:])
+	return prefix + mark + "-" + hex.EncodeToString(nonce[:])
+}
+
+// contextID is the id under which an operation of this broker begins.
+func (b *Broker) contextID(prefix string, d operationData) string {
+	return newContextID(prefix, operationMark(b.config.ServiceCatalog.ID, d.OperationType, d.Errands))
+}
+
+// operationMark is a digest of an operation's steps. From it a broker that was
+// started anew tells which of the operations that it can make the tasks belong to;
+// those of other offerings have other marks.
+func operationMark(service string, kind operationType, errands []errand) string {
+	own := []errand{}
+	for _, e := range errands {
+		own = append(own, errand{e.Name, append([]string{}, e.Instances...)})
+	}
+	sum := sha256.Sum256(canonical([]any{service, kind, own}))
+	return hex.EncodeToString(sum[:4])
+}
+
+var contextForm = regexp.MustCompile(`^[a-z]+-.+-([0-9a-f]{8})-[0-9a-f]{8}$`)
+
+// markOf is the mark in a context id of this broker's making.
+func markOf(contextID string) (string, bool) {
+	found := contextForm.FindStringSubmatch(contextID)
+	if found == nil {
+		return "", false
+	}
+	return found[1], true
 }
 
 func inContext(contextID, prefix string) bool { return strings.HasPrefix(contextID, prefix) }

@@ -30,6 +30,8 @@ func (b *Broker) watched(ctx context.Context, instanceID string, d operationData
 	if o.known() {
 		return o, nil
 	}
+	ctx, cancel := shielded(ctx)
+	defer cancel()
 	if err := o.advance(ctx); err != nil {
 		return nil, fmt.Errorf("look for task %d: %w", d.BoshTaskID, err)
 	}

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/pivotal-cf/on-demand-services-sdk/serviceadapter"
 
 	"github.com/pks-community/pks-release/src/broker/config"
+	"github.com/pks-community/pks-release/src/broker/oauthclient"
 	"github.com/pks-community/pks-release/src/broker/runner"
 )
 
@@ -21,20 +23,24 @@ type previous struct {
 	manifest string            // empty before the first successful deploy
 	secrets  map[string]string // of the manifest's variables
 	configs  map[string]string // BOSH configs named after the deployment
+	client   *oauthclient.Client
 }
 
 // previousOf fetches what the adapter wants to know beside the manifest.
 func (b *Broker) previousOf(ctx context.Context, deployment, manifest string) (previous, error) {
+	p, err := b.previousBare(ctx, deployment, manifest)
+	if err != nil || manifest == "" || b.secrets == nil {
+		return p, err
+	}
+	p.secrets, err = b.resolveSecrets(ctx, deployment, manifest)
+	return p, err
+}
+
+// previousBare leaves the secrets out.
+func (b *Broker) previousBare(ctx context.Context, deployment, manifest string) (previous, error) {
 	p := previous{manifest: manifest}
 	if manifest == "" {
 		return p, nil
-	}
-	if b.secrets != nil {
-		secrets, err := b.resolveSecrets(ctx, deployment, manifest)
-		if err != nil {
-			return p, err
-		}
-		p.secrets = secrets
 	}
 	if !b.config.Broker.DisableBOSHConfigs {
 		configs, err := b.director.Configs(ctx, deployment)
@@ -60,6 +66,7 @@ func (b *Broker) generate(ctx context.Context, deployment string, p config.Plan,
 		PreviousManifest:  old.manifest,
 		PreviousSecrets:   old.secrets,
 		PreviousConfigs:   old.configs,
+		UAAClient:         old.client,
 	}
 	if previousPlan != nil {
 		given := b.config.ServiceCatalog.ForAdapter(*previousPlan)
@@ -80,12 +87,16 @@ func (b *Broker) generate(ctx context.Context, deployment string, p config.Plan,
 
 var secretPlaceholder = regexp.MustCompile(`\(\(` + serviceadapter.ODBSecretPrefix + `:([^()]+)\)\)`)
 
-// placeSecrets replaces ((odb_secret:NAME)) by the path at which the secret is kept.
+// placeSecrets replaces ((odb_secret:NAME)), and NAME.KEY for a member of it, by the
+// path at which the secret is kept.
 func (b *Broker) placeSecrets(deployment string, m runner.Manifest) string {
 	return secretPlaceholder.ReplaceAllStringFunc(m.Text, func(found string) string {
 		name := secretPlaceholder.FindStringSubmatch(found)[1]
 		if _, ok := m.Secrets[name]; !ok {
-			return found
+			whole, _, isMember := strings.Cut(name, ".")
+			if _, ok := m.Secrets[whole]; !isMember || !ok {
+				return found
+			}
 		}
 		return "((" + b.secretFolder(deployment) + "/" + name + "))"
 	})

@@ -61,7 +61,12 @@ func (b *Broker) cancel(ctx context.Context, instanceID string) (cancelled, erro
 	var last director.Task
 	for _, t := range tasks {
 		// Refused: it ended or is being cancelled already; its end is waited for either way.
-		if err := b.director.Cancel(ctx, t.ID); err != nil && !errors.Is(err, director.ErrRefused) {
+		err := b.director.Cancel(ctx, t.ID)
+		if errors.Is(err, director.ErrForbidden) {
+			return cancelled{}, refuse(http.StatusForbidden, "",
+				"the broker's BOSH client may not cancel tasks: it needs bosh.admin, a team's admin does not suffice")
+		}
+		if err != nil && !errors.Is(err, director.ErrRefused) {
 			return cancelled{}, fmt.Errorf("cancel task %d: %w", t.ID, err)
 		}
 	}

@@ -70,6 +70,9 @@ func (b *Broker) preview(ctx context.Context, instanceID string, details domain.
 	if err != nil {
 		return preview{}, err
 	}
+	if old.client, err = b.presentClient(ctx, instanceID); err != nil {
+		return preview{}, err
+	}
 	name := deploymentName(instanceID)
 	manifest, err := b.generate(ctx, name, p, &previousPlan, params, old)
 	if err != nil {
@@ -173,7 +176,7 @@ func countOf(g map[string]any) int {
 
 func stemcellOf(m deploymentBody, g map[string]any) map[string]any {
 	for _, s := range m.Stemcells {
-		if s["alias"] == g["stemcell"] {
+		if reflect.DeepEqual(s["alias"], g["stemcell"]) {
 			return s
 		}
 	}
@@ -182,16 +185,16 @@ func stemcellOf(m deploymentBody, g map[string]any) map[string]any {
 
 // releasesOf are the releases whose jobs the group has.
 func releasesOf(m deploymentBody, g map[string]any) []any {
-	used := map[any]bool{}
+	used := map[string]bool{}
 	jobs, _ := g["jobs"].([]any)
 	for _, j := range jobs {
 		if job, ok := j.(map[string]any); ok {
-			used[job["release"]] = true
+			used[fmt.Sprint(job["release"])] = true
 		}
 	}
 	var all []any
 	for _, r := range m.Releases {
-		if used[r["name"]] {
+		if used[fmt.Sprint(r["name"])] {
 			all = append(all, r)
 		}
 	}

@@ -88,9 +88,9 @@ func (b *Broker) recreate(ctx context.Context, instanceID string, p config.Plan)
 	}
 	d := operationData{
 		OperationType: opRecreate,
-		BoshContextID: newContextID(contextPrefix(opRecreate, instanceID, p.ID)),
 		Errands:       errandsOf(p.LifecycleErrands.PostDeploy),
 	}
+	d.BoshContextID = b.contextID(contextPrefix(opRecreate, instanceID, p.ID), d)
 	d.BoshTaskID, err = b.director.Recreate(ctx, name, director.Write{ContextID: d.BoshContextID})
 	if err != nil {
 		return "", fmt.Errorf("recreate %s: %w", name, err)

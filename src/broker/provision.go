@@ -30,6 +30,7 @@ type creation struct {
 	deployment string
 	plan       config.Plan
 	params     json.RawMessage // for the adapter
+	context    json.RawMessage // of the request
 	prefix     string          // of its context id
 }
 
@@ -54,7 +55,7 @@ func (b *Broker) provision(ctx context.Context, instanceID string, details domai
 		return none, err
 	}
 	c := creation{
-		instanceID: instanceID, deployment: deploymentName(instanceID), plan: p, params: params,
+		instanceID: instanceID, deployment: deploymentName(instanceID), plan: p, params: params, context: details.RawContext,
 		prefix: contextPrefix(opCreate, instanceID, params),
 	}
 	release, err := b.changes.acquire(ctx, instanceID)
@@ -92,23 +93,28 @@ func (b *Broker) provision(ctx context.Context, instanceID string, details domai
 // create begins the deploy.
 func (b *Broker) create(ctx context.Context, c creation, old previous) (domain.ProvisionedServiceSpec, error) {
 	none := domain.ProvisionedServiceSpec{}
-	manifest, err := b.generate(ctx, c.deployment, c.plan, nil, c.params, old)
-	if err != nil {
+	var err error
+	if old.client, err = b.newClient(ctx, c.instanceID, c.context); err != nil {
 		return none, err
 	}
-	d, err := b.deploy(ctx, c.instanceID, manifest, operationData{
-		BoshContextID: newContextID(c.prefix),
-		OperationType: opCreate,
-		Errands:       errandsOf(c.plan.LifecycleErrands.PostDeploy),
-	})
+	manifest, err := b.generate(ctx, c.deployment, c.plan, nil, c.params, old)
+	if err != nil {
+		b.deleteClient(ctx, c.instanceID)
+		return none, err
+	}
+	d := operationData{OperationType: opCreate, Errands: errandsOf(c.plan.LifecycleErrands.PostDeploy)}
+	d.BoshContextID = b.contextID(c.prefix, d)
+	d, err = b.deploy(ctx, c.instanceID, manifest, d)
 	if err != nil {
 		if old.manifest == "" && !errors.Is(err, director.ErrOutcomeUnknown) {
 			b.undoPreparations(ctx, c.deployment)
 		}
 		return none, err
 	}
+	dashboard := b.dashboardURL(ctx, c.instanceID, c.plan, manifest)
+	b.redirect(ctx, old.client, dashboard)
 	return domain.ProvisionedServiceSpec{
-		IsAsync: true, OperationData: d.String(), DashboardURL: b.dashboardURL(ctx, c.instanceID, c.plan, manifest),
+		IsAsync: true, OperationData: d.String(), DashboardURL: dashboard,
 		Metadata: domain.InstanceMetadata{Labels: manifest.Labels},
 	}, nil
 }

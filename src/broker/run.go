@@ -17,6 +17,7 @@ import (
 
 	"github.com/pks-community/pks-release/src/broker/config"
 	"github.com/pks-community/pks-release/src/broker/credhub"
+	"github.com/pks-community/pks-release/src/broker/oauthclient"
 	"github.com/pks-community/pks-release/src/broker/runner"
 	"github.com/pks-community/pks-release/src/director"
 )
@@ -25,6 +26,9 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+
+	// banner is what broker.startup_banner asks for.
+	banner = "\n  ·· pks-broker · clusters on demand ··\n\n"
 
 	startupTimeout = 2 * time.Minute
 	headerTimeout  = 10 * time.Second
@@ -50,7 +54,7 @@ func Run(ctx context.Context, args []string, version string, stdout, stderr io.W
 		return exitOK
 	}
 	logger := slog.New(slog.NewJSONHandler(stdout, nil))
-	if err := start(ctx, logger, *path, *check); err != nil {
+	if err := start(ctx, logger, stdout, *path, *check); err != nil {
 		// One line that operators and their scripts look for, on standard output as
 		// ever (§0).
 		fmt.Fprintf(stdout, "[on-demand-service-broker] %s\n", err)
@@ -59,7 +63,7 @@ func Run(ctx context.Context, args []string, version string, stdout, stderr io.W
 	return exitOK
 }
 
-func start(ctx context.Context, logger *slog.Logger, path string, checkOnly bool) error {
+func start(ctx context.Context, logger *slog.Logger, stdout io.Writer, path string, checkOnly bool) error {
 	if path == "" {
 		return errors.New("must supply -configFilePath")
 	}
@@ -70,11 +74,11 @@ func start(ctx context.Context, logger *slog.Logger, path string, checkOnly bool
 	for _, w := range warnings {
 		logger.WarnContext(ctx, "configuration has a key that is not used", "key", w)
 	}
-	if c.Broker.EnableTelemetry {
-		logger.WarnContext(ctx, "broker.enable_telemetry has no effect: GET /metrics and GET /mgmt/metrics tell more")
-	}
 	if checkOnly {
 		return nil
+	}
+	if c.Broker.StartupBanner {
+		fmt.Fprint(stdout, banner)
 	}
 	logger.InfoContext(ctx, "Starting broker", "service", c.ServiceCatalog.ServiceName, "plans", len(c.ServiceCatalog.Plans))
 
@@ -84,9 +88,6 @@ func start(ctx context.Context, logger *slog.Logger, path string, checkOnly bool
 		return fmt.Errorf("error creating bosh client: %w", err)
 	}
 	defer parts.Director.Close()
-	if parts.Secrets != nil {
-		defer parts.Secrets.Close()
-	}
 	b, err := New(parts)
 	if err != nil {
 		return fmt.Errorf("error starting broker: %w", err)
@@ -94,6 +95,11 @@ func start(ctx context.Context, logger *slog.Logger, path string, checkOnly bool
 	metrics.Watch(b)
 	if err := b.checkStartup(ctx); err != nil {
 		return err
+	}
+	if c.Broker.EnableTelemetry {
+		b.telemetry(ctx, "broker", "startup")
+	} else {
+		logger.InfoContext(ctx, "Telemetry logging is disabled.")
 	}
 	return b.serve(ctx, metrics.Requests(b.Handler(metrics.Handler())))
 }
@@ -119,12 +125,21 @@ func assemble(c config.Config, logger *slog.Logger, m *Metrics) (Parts, error) {
 	}
 	if c.Broker.EnableSecureManifests {
 		client := c.BOSHCredHub.Authentication.UAA.ClientCredentials
-		parts.Secrets, err = credhub.New(credhub.Config{
+		secrets, err := credhub.New(credhub.Config{
 			URL: c.BOSHCredHub.URL, CACert: c.BOSHCredHub.RootCACert,
 			ClientID: client.ClientID, ClientSecret: client.ClientSecret,
 		})
+		if err != nil {
+			return Parts{}, err
+		}
+		parts.Secrets = secrets
 	}
-	return parts, err
+	if c.CF.UAA.Set() {
+		if parts.Clients, err = oauthclient.New(c.CF); err != nil {
+			return Parts{}, err
+		}
+	}
+	return parts, nil
 }
 
 // serve answers requests until ctx ends, then lets those under way end.

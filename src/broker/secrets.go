@@ -127,13 +127,18 @@ func valueOf(value json.RawMessage, key string) (string, bool) {
 	return string(value), true
 }
 
+// refersTo tells whether a manifest has ((path)) or ((path.key)).
+func refersTo(manifest, path string) bool {
+	return strings.Contains(manifest, "(("+path+"))") || strings.Contains(manifest, "(("+path+".")
+}
+
 // prepare writes what a deploy of the manifest relies on: the adapter's secrets,
 // those that are referred to, and its BOSH configs.
 func (b *Broker) prepare(ctx context.Context, deployment string, m runner.Manifest) error {
 	if b.secrets != nil {
 		for name, value := range m.Secrets {
 			path := b.secretFolder(deployment) + "/" + name
-			if !strings.Contains(m.Text, "(("+path+"))") && !strings.Contains(m.Text, "(("+path+".") {
+			if !refersTo(m.Text, path) {
 				continue
 			}
 			if err := b.secrets.Put(ctx, path, value); err != nil {

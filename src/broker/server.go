@@ -22,8 +22,8 @@ func (b *Broker) Handler(metrics http.Handler) http.Handler {
 	// The library logs request details, parameters with passwords among them; the
 	// broker logs on its own what operators need.
 	osb := brokerapi.NewWithOptions(b, slog.New(slog.DiscardHandler))
-	open.PathPrefix("/v2").Handler(authenticate(b.osbBody(osb)))
-	open.PathPrefix("/mgmt").Handler(authenticate(b.management()))
+	open.PathPrefix("/v2").Handler(authenticate(b.catalogFirst(checkedIDs(b.osbBody(osb)))))
+	open.PathPrefix("/mgmt").Handler(authenticate(checkedIDs(b.management())))
 	if metrics != nil {
 		open.Path("/metrics").Methods(http.MethodGet).Handler(authenticate(metrics))
 	}

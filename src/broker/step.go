@@ -12,6 +12,19 @@ type step struct {
 	errand *errand // nil: the deployment itself is created, changed or deleted
 }
 
+// is tells whether a task of the operation d is one of this step, by what the
+// Director calls it (reference/director-api.md §5.5).
+func (s step) is(d operationData, t director.Task) bool {
+	if s.errand != nil {
+		name, ok := t.Errand()
+		return ok && name == s.errand.Name
+	}
+	if d.OperationType.deletes() {
+		return t.Deletes()
+	}
+	return t.Deploys()
+}
+
 // steps are the operation's tasks in order. What is created gets its errands
 // afterwards, what is deleted before.
 func (d operationData) steps() []step {
@@ -66,11 +79,15 @@ func (d operationData) locate(tasks []director.Task, end func(director.Task) dir
 		if at == len(steps) {
 			break
 		}
-		newest = t
 		state := end(t)
 		switch {
 		case state.Running():
 			return position{outcome: running, task: t}
+		case d.repeats(steps, at, t):
+			continue
+		}
+		newest = t
+		switch {
 		case state == director.Done:
 			at, refused = at+1, 0
 		case t.LockBusy() && d.mayBeginAgain(steps[at]) && refused < maxLockRetries:
@@ -85,6 +102,15 @@ func (d operationData) locate(tasks []director.Task, end func(director.Task) dir
 		return position{outcome: succeeded, task: newest}
 	}
 	return position{outcome: waiting, next: at, task: newest}
+}
+
+// repeats tells whether a task is of a step that is behind us: two processes had
+// begun it at the same time, and one of them gave way.
+func (d operationData) repeats(steps []step, at int, t director.Task) bool {
+	if steps[at].is(d, t) {
+		return false
+	}
+	return slices.ContainsFunc(steps[:at], func(s step) bool { return s.is(d, t) })
 }
 
 // mayBeginAgain: errands and deletions need nothing that is not in the operation

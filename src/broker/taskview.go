@@ -14,6 +14,8 @@ const (
 	tickTimeout = 15 * time.Second
 	// advanceTimeout bounds one look at one operation.
 	advanceTimeout = 2 * time.Minute
+	// takeUpTimeout bounds one search for what was begun before.
+	takeUpTimeout = 2 * time.Minute
 	// keepSettled is how long a settled operation answers polls from memory.
 	keepSettled = 10 * time.Minute
 	maxSettled  = 1000
@@ -30,6 +32,8 @@ type taskView struct {
 
 	mu         sync.Mutex
 	operations map[string]*operation
+
+	takenUp bool // what was begun before this process is watched as well; run's alone
 }
 
 func newTaskView(b *Broker, interval time.Duration) *taskView {
@@ -44,7 +48,7 @@ func newTaskView(b *Broker, interval time.Duration) *taskView {
 // track begins to watch an operation. task is what is known of it already; nil
 // when only the Director can tell. An operation that is watched stays as it is.
 func (v *taskView) track(instanceID string, d operationData, task *director.Task) *operation {
-	key := instanceID + " " + d.String()
+	key := operationKey(instanceID, d)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if o, ok := v.operations[key]; ok {
@@ -55,11 +59,28 @@ func (v *taskView) track(instanceID string, d operationData, task *director.Task
 		o.status = status{position: position{outcome: running, task: *task}, known: true, tasks: []int{task.ID}}
 	}
 	v.operations[key] = o
+	v.rouse()
+	return o
+}
+
+// adopt watches an operation that was found, unless it is watched already.
+func (v *taskView) adopt(o *operation) {
+	key := operationKey(o.instanceID, o.data)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.operations[key]; !ok {
+		v.operations[key] = o
+		v.rouse()
+	}
+}
+
+func operationKey(instanceID string, d operationData) string { return instanceID + " " + d.String() }
+
+func (v *taskView) rouse() {
 	select {
 	case v.wake <- struct{}{}:
 	default:
 	}
-	return o
 }
 
 // unsettled finds the operation of an instance that has not ended, if this broker
@@ -91,13 +112,28 @@ func (v *taskView) pending() []*operation {
 	return all
 }
 
+// takeUp watches what was begun before this process, once.
+func (v *taskView) takeUp(ctx context.Context) {
+	if v.takenUp {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, takeUpTimeout)
+	defer cancel()
+	if err := v.broker.takeUp(ctx); err != nil {
+		v.broker.logger.WarnContext(ctx, "operations under way could not be taken up yet", "error", err)
+		return
+	}
+	v.takenUp = true
+}
+
 // run ticks until ctx ends and then waits for what it started.
 func (v *taskView) run(ctx context.Context) {
 	defer v.steps.Wait()
 	ticker := time.NewTicker(v.interval)
 	defer ticker.Stop()
+	v.takeUp(ctx)
 	for {
-		if v.count() == 0 {
+		if v.takenUp && v.count() == 0 {
 			select {
 			case <-ctx.Done():
 				return
@@ -109,6 +145,7 @@ func (v *taskView) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			v.takeUp(ctx)
 			v.tick(ctx)
 		}
 	}

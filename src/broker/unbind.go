@@ -21,6 +21,9 @@ func (b *Broker) Unbind(ctx context.Context, instanceID, bindingID string, detai
 }
 
 func (b *Broker) unbind(ctx context.Context, instanceID, bindingID string, details domain.UnbindDetails) error {
+	if err := b.checkService(details.ServiceID); err != nil {
+		return err
+	}
 	p, ok := b.config.ServiceCatalog.Plan(details.PlanID)
 	if !ok {
 		return refuse(http.StatusInternalServerError, "", fmt.Sprintf("plan %q not found", details.PlanID))

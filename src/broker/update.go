@@ -11,6 +11,7 @@ import (
 	"code.cloudfoundry.org/brokerapi/v13/domain/apiresponses"
 
 	"github.com/pks-community/pks-release/src/broker/config"
+	"github.com/pks-community/pks-release/src/broker/oauthclient"
 	"github.com/pks-community/pks-release/src/broker/runner"
 	"github.com/pks-community/pks-release/src/director"
 )
@@ -31,6 +32,9 @@ func (b *Broker) updateOrUpgrade(ctx context.Context, instanceID string, details
 	}
 	if !asyncAllowed {
 		return opUpdate, domain.UpdateServiceSpec{}, apiresponses.ErrAsyncRequired
+	}
+	if err := b.checkService(details.ServiceID); err != nil {
+		return opUpdate, domain.UpdateServiceSpec{}, err
 	}
 	parameters, err := parametersOf(details.RawParameters)
 	if err != nil {
@@ -87,54 +91,68 @@ func (b *Broker) update(ctx context.Context, instanceID string, details domain.U
 		d.BoshTaskID, d.BoshContextID = same.BoshTaskID, same.BoshContextID
 		return domain.UpdateServiceSpec{IsAsync: true, OperationData: d.String()}, nil
 	}
-	manifest, err := b.changedManifest(ctx, instanceID, details, p, params)
+	manifest, client, err := b.changedManifest(ctx, instanceID, details, p, params)
 	if err != nil {
 		return none, err
 	}
-	d.BoshContextID = newContextID(prefix)
+	d.BoshContextID = b.contextID(prefix, d)
 	if d, err = b.deploy(ctx, instanceID, manifest, d); err != nil {
 		return none, err
 	}
+	dashboard := b.dashboardURL(ctx, instanceID, p, manifest)
+	b.redirect(ctx, client, dashboard)
 	return domain.UpdateServiceSpec{
-		IsAsync: true, OperationData: d.String(), DashboardURL: b.dashboardURL(ctx, instanceID, p, manifest),
+		IsAsync: true, OperationData: d.String(), DashboardURL: dashboard,
 		Metadata: domain.InstanceMetadata{Labels: manifest.Labels},
 	}, nil
 }
 
-// changedManifest is the manifest that an update leads to. It writes nothing.
-func (b *Broker) changedManifest(ctx context.Context, instanceID string, details domain.UpdateDetails, p config.Plan, params json.RawMessage) (runner.Manifest, error) {
+// changedManifest is the manifest that an update leads to, and the instance's UAA
+// client, which is all that it writes.
+func (b *Broker) changedManifest(ctx context.Context, instanceID string, details domain.UpdateDetails, p config.Plan, params json.RawMessage) (runner.Manifest, *oauthclient.Client, error) {
+	none := runner.Manifest{}
 	previousPlan, err := b.planOf(details.PreviousValues.PlanID)
 	if err != nil {
-		return runner.Manifest{}, err
+		return none, nil, err
 	}
 	old, err := b.deployed(ctx, instanceID)
 	if err != nil {
-		return runner.Manifest{}, err
+		return none, nil, err
 	}
 	if old.manifest != "" && !b.config.Broker.SkipPendingChangesCheck {
 		if err := b.refusePendingChanges(ctx, instanceID, previousPlan, old); err != nil {
-			return runner.Manifest{}, err
+			return none, nil, err
 		}
 	}
-	return b.generate(ctx, deploymentName(instanceID), p, &previousPlan, params, old)
+	if old.client, err = b.alignedClient(ctx, instanceID, details.RawContext); err != nil {
+		return none, nil, err
+	}
+	manifest, err := b.generate(ctx, deploymentName(instanceID), p, &previousPlan, params, old)
+	return manifest, old.client, err
 }
 
 // deployed is what an instance's deployment is made of; an instance whose first
 // deploy failed has one without a manifest.
 func (b *Broker) deployed(ctx context.Context, instanceID string) (previous, error) {
+	manifest, err := b.deployedManifest(ctx, instanceID)
+	if err != nil {
+		return previous{}, err
+	}
+	return b.previousOf(ctx, deploymentName(instanceID), manifest)
+}
+
+// deployedManifest is empty before the first successful deploy.
+func (b *Broker) deployedManifest(ctx context.Context, instanceID string) (string, error) {
 	name := deploymentName(instanceID)
 	d, err := b.director.Deployment(ctx, name)
 	if errors.Is(err, director.ErrNotFound) {
 		text := fmt.Sprintf("bosh deployment '%s' not found", name)
-		return previous{}, &operatorError{text, fmt.Errorf("%s: %w", text, err)}
+		return "", &operatorError{text, fmt.Errorf("%s: %w", text, err)}
 	}
-	if err != nil {
-		return previous{}, err
+	if err != nil || d.Manifest == nil {
+		return "", err
 	}
-	if d.Manifest == nil {
-		return previous{}, nil
-	}
-	return b.previousOf(ctx, name, *d.Manifest)
+	return *d.Manifest, nil
 }
 
 // refusePendingChanges keeps a user's update from bringing along what an operator

@@ -10,6 +10,7 @@ import (
 	"code.cloudfoundry.org/brokerapi/v13/domain"
 
 	"github.com/pks-community/pks-release/src/broker/config"
+	"github.com/pks-community/pks-release/src/broker/runner"
 	"github.com/pks-community/pks-release/src/director"
 )
 
@@ -41,22 +42,29 @@ func (b *Broker) upgrade(ctx context.Context, instanceID string, p config.Plan, 
 		d.BoshTaskID, d.BoshContextID = same.BoshTaskID, same.BoshContextID
 		return domain.UpdateServiceSpec{IsAsync: true, OperationData: d.String()}, nil
 	}
-	old, err := b.deployed(ctx, instanceID)
+	before, err := b.deployedManifest(ctx, instanceID)
 	if errors.Is(err, director.ErrNotFound) {
 		return none, fmt.Errorf("%w: %w", errGone, err)
 	}
 	if err != nil {
 		return none, err
 	}
-	if old.manifest == "" {
+	if before == "" {
 		return none, refuse(http.StatusUnprocessableEntity, "", "service instance was never deployed successfully: delete it, or repeat its creation")
 	}
-	old.secrets = nil // as the contract has it: upgrades are not given secrets
+	// As the contract has it, upgrades are not given secrets.
+	old, err := b.previousBare(ctx, deploymentName(instanceID), before)
+	if err != nil {
+		return none, err
+	}
+	if old.client, err = b.alignedClient(ctx, instanceID, requestContext); err != nil {
+		return none, err
+	}
 	manifest, err := b.generate(ctx, deploymentName(instanceID), p, &p, params, old)
 	if err != nil {
 		return none, err
 	}
-	current, err := b.upToDate(ctx, deploymentName(instanceID), manifest.Text, len(manifest.Configs)+len(manifest.Secrets) == 0)
+	current, err := b.upToDate(ctx, deploymentName(instanceID), manifest, old.configs)
 	if err != nil {
 		return none, err
 	}
@@ -64,12 +72,14 @@ func (b *Broker) upgrade(ctx context.Context, instanceID string, p config.Plan, 
 		b.logger.InfoContext(ctx, "instance already up to date", "cluster", instanceID, "request_id", requestID(ctx))
 		return none, nil
 	}
-	d.BoshContextID = newContextID(prefix)
+	d.BoshContextID = b.contextID(prefix, d)
 	if d, err = b.deploy(ctx, instanceID, manifest, d); err != nil {
 		return none, err
 	}
+	dashboard := b.dashboardURL(ctx, instanceID, p, manifest)
+	b.redirect(ctx, old.client, dashboard)
 	return domain.UpdateServiceSpec{
-		IsAsync: true, OperationData: d.String(), DashboardURL: b.dashboardURL(ctx, instanceID, p, manifest),
+		IsAsync: true, OperationData: d.String(), DashboardURL: dashboard,
 		Metadata: domain.InstanceMetadata{Labels: manifest.Labels},
 	}, nil
 }
@@ -77,11 +87,15 @@ func (b *Broker) upgrade(ctx context.Context, instanceID string, p config.Plan, 
 // upToDate tells whether a deploy of the manifest would do nothing. The Director's
 // own diff covers releases, stemcells and the configs of today, but compares with
 // the last successful deploy only: after a failed one nothing is taken for granted.
-func (b *Broker) upToDate(ctx context.Context, deployment, manifest string, plain bool) (bool, error) {
-	if !plain {
-		return false, nil // secrets or configs are written along; those are not in the diff
+// What would be written along, secrets and configs, is not in the diff.
+func (b *Broker) upToDate(ctx context.Context, deployment string, m runner.Manifest, configs map[string]string) (bool, error) {
+	if !sameConfigs(m.Configs, configs) {
+		return false, nil
 	}
-	diff, err := b.director.Diff(ctx, deployment, []byte(manifest))
+	if same, err := b.secretsKept(ctx, deployment, m); err != nil || !same {
+		return false, err
+	}
+	diff, err := b.director.Diff(ctx, deployment, []byte(m.Text))
 	if err != nil {
 		return false, fmt.Errorf("compare the manifest of %s with what is deployed: %w", deployment, err)
 	}

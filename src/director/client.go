@@ -35,6 +35,10 @@ type Config struct {
 	MaxInFlight int           // requests under way at once; 0: 20
 	Timeout     time.Duration // of one request; 0: 60 s
 
+	// Repeats are how long to wait before each repetition of a read, and before each
+	// look for the task of a write whose answer was lost; nil: 0.2, 0.5 and 1 s.
+	Repeats []time.Duration
+
 	// Observe, if set, is told of every request, for metrics.
 	Observe func(session.Call)
 }
@@ -78,6 +82,9 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("BOSH Director: %w", err)
 	}
 	client := &Client{open: open, pauses: defaultPauses()}
+	if c.Repeats != nil {
+		client.pauses.read, client.pauses.reconcile = c.Repeats, c.Repeats
+	}
 	if c.ClientID != "" {
 		base.Client = &session.Client{ID: c.ClientID, Secret: c.ClientSecret, UAA: client.uaaURL}
 	} else {

@@ -49,7 +49,7 @@ func (c *Client) submit(ctx context.Context, s submission) (int, error) {
 				return 0, err
 			}
 		case errors.Is(err, ErrUnavailable) && send < maxSends:
-			if pause(ctx, c.pauses.read[min(send, len(c.pauses.read))-1]) != nil {
+			if n := len(c.pauses.read); n > 0 && pause(ctx, c.pauses.read[min(send, n)-1]) != nil {
 				return 0, err
 			}
 		default:

@@ -2,6 +2,7 @@ package director
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 
 	"github.com/pks-community/pks-release/src/director/session"
@@ -29,6 +30,9 @@ func (c *Client) VMs(ctx context.Context, deployment string) ([]VM, error) {
 	}
 	active := all[:0]
 	for _, vm := range all {
+		if vm.Group == "" {
+			return nil, &Error{Op: "vms", reason: ErrUnavailable, err: errors.New("the answer has a VM without an instance group")}
+		}
 		if vm.Active == nil || *vm.Active {
 			active = append(active, vm)
 		}

@@ -118,11 +118,36 @@ type CF struct {
 	UAA                        CFUAA  `yaml:"uaa"`
 }
 
-// CFUAA is read so that a configuration for Cloud Foundry is understood and refused.
+// CFUAA is the UAA at which instances have clients of their own (§1.10). It need
+// not be a Cloud Foundry's.
 type CFUAA struct {
-	URL              string         `yaml:"url"`
-	Authentication   map[string]any `yaml:"authentication"`
-	ClientDefinition map[string]any `yaml:"client_definition"`
+	URL            string `yaml:"url"`
+	Authentication struct {
+		ClientCredentials ClientCredentials `yaml:"client_credentials"`
+		UserCredentials   UserCredentials   `yaml:"user_credentials"`
+	} `yaml:"authentication"`
+	ClientDefinition ClientDefinition `yaml:"client_definition"`
+}
+
+// Set tells whether the UAA can be logged in to.
+func (u CFUAA) Set() bool {
+	return u.URL != "" && u.Authentication.ClientCredentials != ClientCredentials{}
+}
+
+// ClientDefinition is what each instance's UAA client is like; lists are joined by
+// commas.
+type ClientDefinition struct {
+	Authorities string `yaml:"authorities"`
+	GrantTypes  string `yaml:"authorized_grant_types"`
+	ResourceIDs string `yaml:"resource_ids"`
+	Scopes      string `yaml:"scopes"`
+	Name        string `yaml:"name"`
+	AllowPublic string `yaml:"allowpublic"`
+}
+
+// Set tells whether instances have clients: a name alone makes none.
+func (d ClientDefinition) Set() bool {
+	return d.Authorities != "" || d.GrantTypes != "" || d.ResourceIDs != "" || d.Scopes != ""
 }
 
 // ServiceInstances is the platform's list of instances.

@@ -93,6 +93,14 @@ func TestUnknownKeysAreWarnedOf(t *testing.T) {
 	}
 }
 
+// clientOf is a UAA for instances' clients before the section bosh.
+func clientOf(definition, more string) string {
+	if more != "" {
+		more += ", "
+	}
+	return "cf: {uaa: {" + more + "client_definition: {" + definition + "}}}\nbosh:\n"
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ old, new, want string }{
@@ -109,6 +117,13 @@ func TestRefusals(t *testing.T) {
 		{"authentication: {uaa: {client_credentials: {client_id: pks-broker, client_secret: s}}}\nbosh_credhub", "authentication: {basic: {username: u}}\nbosh_credhub", "BOSH configuration error: authentication.basic.password can't be empty"},
 		{"disable_cf_startup_checks: true", "", "CF configuration error: must specify CF url, or set broker.disable_cf_startup_checks: true"},
 		{"disable_cf_startup_checks: true", "disable_cf_startup_checks: false\ncf: {url: https://cf}", "CF configuration error: this broker has no Cloud Foundry client"},
+		{"bosh:\n", clientOf("scopes: openid", ""), "CF configuration error: cf.uaa.client_definition needs cf.uaa.url"},
+		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa"), "cf.uaa.authentication.client_credentials.client_id can't be empty"},
+		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {client_credentials: {client_id: c}}"), "cf.uaa.authentication.client_credentials.client_secret can't be empty"},
+		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {client_credentials: {client_id: c, client_secret: s}}"), "cf.uaa.client_definition.authorized_grant_types can't be empty"},
+		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {user_credentials: {username: u, password: p}}"), "cf.uaa.authentication.user_credentials is not offered"},
+		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {client_credentials: {client_id: c}, user_credentials: {username: u}}"), "cf.uaa.authentication contains both client and user credentials"},
+		{"bosh:\n", "credhub: {api_url: https://x}\nbosh:\n", "credhub: storing binding credentials for Cloud Foundry applications is not offered"},
 		{"use_stdin: true", "", "broker.enable_secure_manifests needs broker.use_stdin"},
 		{"url: https://director:8844", "", "broker.enable_secure_manifests needs bosh_credhub.url"},
 		{"path: ADAPTER", "path: ''", "checking for executable service adapter file: path is empty"},
@@ -135,6 +150,20 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestInstancesMayHaveUAAClientsWithoutCloudFoundry(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(complete, "bosh:\n", clientOf("scopes: openid, authorized_grant_types: implicit, allowpublic: true",
+		"url: https://uaa, authentication: {client_credentials: {client_id: c, client_secret: s}}"), 1)
+	c, warnings, err := parse(t, text)
+	if err != nil || len(warnings) != 0 {
+		t.Fatal(warnings, err)
+	}
+	want := ClientDefinition{Scopes: "openid", GrantTypes: "implicit", AllowPublic: "true"}
+	if diff := cmp.Diff(want, c.CF.UAA.ClientDefinition); diff != "" || !c.CF.UAA.Set() {
+		t.Error(diff)
+	}
+}
+
 func TestAdapterThatIsNotExecutable(t *testing.T) {
 	t.Parallel()
 	path := adapter(t, 0o600)
@@ -152,6 +181,8 @@ func TestMistakesAreToldWithoutTheirValues(t *testing.T) {
 	}
 }
 
+// FuzzParse: with -fuzzminimizetime=1x, or the tool spends its time on making the
+// long seeds shorter.
 func FuzzParse(f *testing.F) {
 	f.Add(complete)
 	f.Add("broker: [")

@@ -105,8 +105,8 @@ func (c Config) validatePlatform() error {
 		return errors.New("CF configuration error: this broker has no Cloud Foundry client: " +
 			"set broker.disable_cf_startup_checks: true and, for a list of instances, service_instances_api")
 	}
-	if len(c.CF.UAA.ClientDefinition) > 0 {
-		return errors.New("CF configuration error: cf.uaa.client_definition needs a Cloud Foundry client, which this broker does not have")
+	if err := c.CF.UAA.validate(); err != nil {
+		return fmt.Errorf("CF configuration error: %w", err)
 	}
 	if c.CredHub.Set() {
 		return errors.New("credhub: storing binding credentials for Cloud Foundry applications is not offered; " +
@@ -114,6 +114,29 @@ func (c Config) validatePlatform() error {
 	}
 	if c.ServiceInstances.URL == "" && c.hasQuotas() {
 		return errors.New("quotas need a list of the instances: configure service_instances_api")
+	}
+	return nil
+}
+
+// validate asks for a login only when there is something to log in for.
+func (u CFUAA) validate() error {
+	if !u.ClientDefinition.Set() {
+		return nil
+	}
+	client, user := u.Authentication.ClientCredentials, u.Authentication.UserCredentials
+	switch {
+	case u.URL == "":
+		return errors.New("cf.uaa.client_definition needs cf.uaa.url")
+	case client != ClientCredentials{} && user.set():
+		return errors.New("cf.uaa.authentication contains both client and user credentials")
+	case user.set():
+		return errors.New("cf.uaa.authentication.user_credentials is not offered: give client_credentials with clients.read and clients.write")
+	case client.ClientID == "":
+		return errors.New("cf.uaa.authentication.client_credentials.client_id can't be empty")
+	case client.ClientSecret == "":
+		return errors.New("cf.uaa.authentication.client_credentials.client_secret can't be empty")
+	case u.ClientDefinition.GrantTypes == "":
+		return errors.New("cf.uaa.client_definition.authorized_grant_types can't be empty")
 	}
 	return nil
 }

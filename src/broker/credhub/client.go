@@ -6,10 +6,12 @@ package credhub
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/pks-community/pks-release/src/director/session"
@@ -123,13 +125,11 @@ func (c *Client) Below(ctx context.Context, path string) ([]string, error) {
 	return names, nil
 }
 
-// Put writes a new version: text as type value, an object as type json.
+// Put writes a new version: text as type value, a certificate with its key as type
+// certificate, so that variables can name it as their CA, and any other object as
+// type json.
 func (c *Client) Put(ctx context.Context, name string, value any) error {
-	kind := "json"
-	if _, ok := value.(string); ok {
-		kind = "value"
-	}
-	body, err := json.Marshal(map[string]any{"name": name, "type": kind, "value": value})
+	body, err := json.Marshal(map[string]any{"name": name, "type": typeOf(value), "value": value})
 	if err != nil {
 		return fmt.Errorf("CredHub: encode %s: %w", name, err)
 	}
@@ -138,6 +138,39 @@ func (c *Client) Put(ctx context.Context, name string, value any) error {
 		ContentType: "application/json", Body: body,
 	})
 	return err
+}
+
+func typeOf(value any) string {
+	if _, ok := value.(string); ok {
+		return "value"
+	}
+	if isCertificate(value) {
+		return "certificate"
+	}
+	return "json"
+}
+
+// isCertificate tells whether the object has what a credential of type certificate
+// must have and nothing that it cannot have, both in PEM form.
+func isCertificate(value any) bool {
+	members, _ := value.(map[string]any)
+	for name, member := range members {
+		text, _ := member.(string)
+		block, _ := pem.Decode([]byte(text))
+		switch name {
+		case "certificate", "ca":
+			if block == nil || block.Type != "CERTIFICATE" {
+				return false
+			}
+		case "private_key":
+			if block == nil || !strings.HasSuffix(block.Type, "PRIVATE KEY") {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return members["certificate"] != nil && members["private_key"] != nil
 }
 
 // Delete removes all versions; a name that is not there is no error.

@@ -89,12 +89,22 @@ func TestPutChoosesTheType(t *testing.T) {
 		kinds = append(kinds, body.Type)
 		fmt.Fprint(w, `{}`)
 	})
-	for _, v := range []any{"text", map[string]any{"a": 1}} {
+	const certificate, key = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"
+	for _, v := range []any{
+		"text", map[string]any{"a": 1},
+		map[string]any{"certificate": certificate, "private_key": key},
+		map[string]any{"ca": certificate, "certificate": certificate, "private_key": key},
+		map[string]any{"certificate": certificate},
+		map[string]any{"certificate": "x", "private_key": key},
+		map[string]any{"certificate": certificate, "private_key": certificate},
+		map[string]any{"certificate": certificate, "private_key": key, "note": certificate},
+		map[string]any{},
+	} {
 		if err := c.Put(t.Context(), "/odb/x", v); err != nil {
 			t.Error(err)
 		}
 	}
-	if diff := cmp.Diff([]string{"value", "json"}, kinds); diff != "" {
+	if diff := cmp.Diff([]string{"value", "json", "certificate", "certificate", "json", "json", "json", "json", "json"}, kinds); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/pks-community/pks-release/src/broker/config"
+	"github.com/pks-community/pks-release/src/broker/oauthclient"
 )
 
 // ManifestRequest is everything that a manifest is made from (§3.2).
@@ -25,6 +26,8 @@ type ManifestRequest struct {
 	PreviousManifest  string            // empty for a new instance
 	PreviousSecrets   map[string]string // "((name))" → value
 	PreviousConfigs   map[string]string // type → YAML
+
+	UAAClient *oauthclient.Client // nil: the instance has none
 }
 
 // Manifest is the adapter's answer.
@@ -50,7 +53,7 @@ func (r *Runner) GenerateManifest(ctx context.Context, q ManifestRequest) (Manif
 		ServiceDeployment: deployment, Plan: plan, PreviousPlan: previousPlan,
 		PreviousManifest: q.PreviousManifest, RequestParameters: params,
 		PreviousSecrets: enc.json(q.PreviousSecrets), PreviousConfigs: enc.json(q.PreviousConfigs),
-		ServiceInstanceUAAClient: "null",
+		ServiceInstanceUAAClient: enc.json(q.UAAClient),
 	}}
 	if enc.err != nil {
 		return Manifest{}, r.failed(subcommand, enc.err)

@@ -90,6 +90,47 @@ func TestManifestByPositionalArguments(t *testing.T) {
 	}
 }
 
+func TestOtherQuestionsByPositionalArguments(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, `printf '%s|' "$@" > "$0.$1"
+case "$1" in
+create-binding) echo '{"credentials":{"a":1}}' ;;
+dashboard-url) echo '{"dashboard_url":"https://x"}' ;;
+generate-plan-schemas) echo '{"service_instance":{"create":{"parameters":{"type":"object"}}}}' ;;
+esac`, func(c *Config) { c.Stdin = false })
+	q := BindingRequest{
+		BindingID: "b1", VMs: map[string][]string{"worker": {"10.0.0.3"}}, Manifest: "name: d1", RequestParameters: []byte(`{"plan_id":"p"}`),
+		Secrets: map[string]string{"((pw))": "topsecret"},
+	}
+	plan := serviceadapter.Plan{InstanceGroups: []serviceadapter.InstanceGroup{}, Properties: serviceadapter.Properties{}}
+	const planText = `{"properties":{},"lifecycle_errands":{},"instance_groups":[]}`
+	for subcommand, c := range map[string]struct {
+		run  func() (any, error)
+		want any
+		args string
+	}{
+		"create-binding": {func() (any, error) { return r.CreateBinding(t.Context(), q) }, Binding{Credentials: map[string]any{"a": 1.0}}, `b1|{"worker":["10.0.0.3"]}|name: d1|{"plan_id":"p"}|`},
+		"delete-binding": {func() (any, error) { return nil, r.DeleteBinding(t.Context(), q) }, nil, `b1|{"worker":["10.0.0.3"]}|name: d1|{"plan_id":"p"}|`},
+		"dashboard-url":  {func() (any, error) { return r.DashboardURL(t.Context(), "i1", plan, "name: d1") }, "https://x", `i1|` + planText + `|name: d1|`},
+		"generate-plan-schemas": {func() (any, error) {
+			s, err := r.PlanSchema(t.Context(), plan)
+			return s.ServiceInstance.Create.Parameters, err
+		}, map[string]any{"type": "object"}, `--plan-json|` + planText + `|`},
+	} {
+		got, err := c.run()
+		if err != nil {
+			t.Fatalf("%s: %v", subcommand, err)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s", subcommand, diff)
+		}
+		args, _ := os.ReadFile(r.config.Path + "." + subcommand)
+		if diff := cmp.Diff(subcommand+"|"+c.args, string(args)); diff != "" {
+			t.Errorf("%s: %s", subcommand, diff)
+		}
+	}
+}
+
 func TestManifestsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ manifest, want string }{

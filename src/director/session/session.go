@@ -33,6 +33,8 @@ const (
 type Config struct {
 	URL    string // https://HOST[:PORT]
 	CACert string // PEM; empty: the system's roots
+	// SkipVerify takes any server certificate, for operators who ask for it.
+	SkipVerify bool
 
 	// Username and Password are sent as basic authentication when Client is nil.
 	Username string
@@ -87,7 +89,7 @@ func New(c Config) (*Session, error) {
 		return nil, err
 	}
 	client := &http.Client{
-		Transport: newTransport(pool),
+		Transport: newTransport(pool, c),
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a redirect to a task is the answer
 		},
@@ -122,10 +124,10 @@ func Roots(pem string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-func newTransport(pool *x509.CertPool) *http.Transport {
+func newTransport(pool *x509.CertPool, c Config) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	t.MaxIdleConnsPerHost = defaultMaxInFlight
+	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.SkipVerify}
+	t.MaxIdleConnsPerHost = cmp.Or(c.MaxInFlight, defaultMaxInFlight) // every connection is kept
 	t.IdleConnTimeout = idleTimeout
 	t.TLSHandshakeTimeout = dialTimeout
 	t.DisableCompression = true

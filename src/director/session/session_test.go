@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -215,5 +216,62 @@ func TestUnknownCAIsNotTrusted(t *testing.T) {
 	}
 	if _, err := s.Do(t.Context(), Request{Method: http.MethodGet, Path: "/"}); err == nil {
 		t.Error("trusted")
+	}
+}
+
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	const together = 30
+	var opened atomic.Int32
+	arrived := make(chan struct{}, together)
+	var gate atomic.Pointer[chan struct{}]
+	u := &uaaAndServer{lifetime: 600, serve: func(w http.ResponseWriter, _ *http.Request) {
+		if g := gate.Load(); g != nil {
+			arrived <- struct{}{}
+			<-*g
+		}
+		fmt.Fprint(w, "{}")
+	}}
+	server := httptest.NewUnstartedServer(u)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	s, err := New(Config{
+		URL: server.URL, MaxInFlight: together,
+		CACert: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})),
+		Client: &Client{ID: "c&lient", Secret: "s+e=c", UAA: func(context.Context) (string, error) { return server.URL, nil }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	for range 50 {
+		get(t, s)
+	}
+	if n := opened.Load(); n != 1 {
+		t.Errorf("%d connections for 50 requests one after the other", n)
+	}
+	if n := u.grants.Load(); n != 1 {
+		t.Errorf("%d tokens", n)
+	}
+	for range 3 { // all at once: as many connections as requests, and no more the next time
+		g := make(chan struct{})
+		gate.Store(&g)
+		var group sync.WaitGroup
+		for range together {
+			group.Go(func() { get(t, s) })
+		}
+		for range together {
+			<-arrived
+		}
+		close(g)
+		group.Wait()
+	}
+	if n := opened.Load(); n > together {
+		t.Errorf("%d connections for %d requests at once", n, together)
 	}
 }

@@ -1,0 +1,155 @@
+package oauthclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/pks-community/pks-release/src/broker/config"
+	"github.com/pks-community/pks-release/src/director/session"
+)
+
+// Keeper makes and removes the clients. It is safe for concurrent use.
+type Keeper struct {
+	definition config.ClientDefinition
+	session    *session.Session
+}
+
+// New makes a keeper that logs in at the UAA of c; it talks to nobody. The broker's
+// own client needs clients.read and clients.write.
+func New(c config.CF) (*Keeper, error) {
+	own := c.UAA.Authentication.ClientCredentials
+	address := c.UAA.URL
+	s, err := session.New(session.Config{
+		URL: address, CACert: c.RootCACert, SkipVerify: c.DisableSSLCertVerification,
+		Client: &session.Client{
+			ID: own.ClientID, Secret: own.ClientSecret,
+			UAA: func(context.Context) (string, error) { return address, nil },
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cf.uaa: %w", err)
+	}
+	return &Keeper{definition: c.UAA.ClientDefinition, session: s}, nil
+}
+
+// Close drops the connections that are idle.
+func (k *Keeper) Close() { k.session.Close() }
+
+// errAbsent: no such client.
+var errAbsent = errors.New("there is no such UAA client")
+
+// Create makes the client of a new instance, with a secret. One that a creation
+// which failed left behind is replaced, since nobody knows its secret. Nil when
+// instances have no clients.
+func (k *Keeper) Create(ctx context.Context, i Instance) (*Client, error) {
+	if !k.definition.Set() {
+		return nil, nil
+	}
+	if err := k.Delete(ctx, i.ID); err != nil {
+		return nil, err
+	}
+	return k.create(ctx, of(k.definition, i))
+}
+
+func (k *Keeper) create(ctx context.Context, c Client) (*Client, error) {
+	c.Secret = c.newSecret()
+	if _, err := k.do(ctx, http.MethodPost, "/oauth/clients", c.wire()); err != nil {
+		return nil, fmt.Errorf("create the UAA client of %s: %w", c.ID, err)
+	}
+	return &c, nil
+}
+
+// Align makes an existing instance's client as the definition has it now: it is
+// created when it is missing, and removed when the definition is gone. The secret
+// of a client that was there is not known any more. Nil when there is no client.
+func (k *Keeper) Align(ctx context.Context, i Instance) (*Client, error) {
+	if !k.definition.Set() {
+		return nil, k.Delete(ctx, i.ID)
+	}
+	wanted := of(k.definition, i)
+	there, err := k.Get(ctx, i.ID)
+	if err != nil {
+		return nil, err
+	}
+	if there == nil {
+		return k.create(ctx, wanted)
+	}
+	if there.RedirectURI != "" {
+		wanted.RedirectURI = there.RedirectURI // the dashboard's
+	}
+	return &wanted, k.put(ctx, wanted)
+}
+
+// Get finds the client of an instance; nil when there is none.
+func (k *Keeper) Get(ctx context.Context, instanceID string) (*Client, error) {
+	if !k.definition.Set() {
+		return nil, nil
+	}
+	body, err := k.do(ctx, http.MethodGet, path(instanceID), nil)
+	if errors.Is(err, errAbsent) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetch the UAA client of %s: %w", instanceID, err)
+	}
+	var w wire
+	if err := json.Unmarshal(body, &w); err != nil {
+		return nil, fmt.Errorf("fetch the UAA client of %s: the answer is not JSON of the expected form", instanceID)
+	}
+	c := w.client()
+	return &c, nil
+}
+
+// Redirect sends users of the client back to the instance's dashboard.
+func (k *Keeper) Redirect(ctx context.Context, c Client, dashboard string) error {
+	if c.RedirectURI == dashboard {
+		return nil
+	}
+	c.RedirectURI = dashboard
+	return k.put(ctx, c)
+}
+
+func (k *Keeper) put(ctx context.Context, c Client) error {
+	c.Secret = "" // never changed by this call
+	if _, err := k.do(ctx, http.MethodPut, path(c.ID), c.wire()); err != nil {
+		return fmt.Errorf("update the UAA client of %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+// Delete removes the client of an instance; none there is no error.
+func (k *Keeper) Delete(ctx context.Context, instanceID string) error {
+	_, err := k.do(ctx, http.MethodDelete, path(instanceID), nil)
+	if err != nil && !errors.Is(err, errAbsent) {
+		return fmt.Errorf("delete the UAA client of %s: %w", instanceID, err)
+	}
+	return nil
+}
+
+func path(id string) string { return "/oauth/clients/" + url.PathEscape(id) }
+
+// do never puts a body into an error: it may hold a secret.
+func (k *Keeper) do(ctx context.Context, method, path string, body any) ([]byte, error) {
+	r := session.Request{Kind: "uaa client", Method: method, Path: path}
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("encode the client: %w", err)
+		}
+		r.Body, r.ContentType = text, "application/json"
+	}
+	resp, err := k.session.Do(ctx, r)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp.Status == http.StatusNotFound:
+		return nil, errAbsent
+	case resp.Status >= 300:
+		return nil, fmt.Errorf("UAA answered HTTP %d", resp.Status)
+	}
+	return resp.Body, nil
+}
