@@ -39,17 +39,20 @@ func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
 // Line asks for a line of text.
 func (c *Console) Line(ctx context.Context, prompt string) (string, error) {
 	c.Notef("%s", prompt)
-	return await(ctx, func() (string, error) {
+	line, err := await(ctx, func() (string, error) {
 		line, err := c.lines.ReadString('\n')
 		if errors.Is(err, io.EOF) && line == "" {
-			c.Notef("\n")
 			return "", ErrNoAnswer
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", err
 		}
 		return strings.TrimRight(line, "\r\n"), nil
-	}, func() { c.Notef("\n") })
+	})
+	if err != nil {
+		c.Notef("\n") // what comes next must not stand behind the prompt
+	}
+	return line, err
 }
 
 // Password asks for a text that must not be seen: the terminal stops echoing
@@ -68,7 +71,7 @@ func (c *Console) Password(ctx context.Context, prompt string) (pks.Secret, erro
 		io.Reader
 		io.Writer
 	}{c.in, stars{c.err}}, "")
-	typed, err := await(ctx, func() (string, error) { return terminal.ReadPassword(prompt) }, func() {})
+	typed, err := await(ctx, func() (string, error) { return terminal.ReadPassword(prompt) })
 	if restored := term.Restore(fd, before); restored != nil {
 		return "", fmt.Errorf("give the terminal back: %w", restored)
 	}
@@ -93,10 +96,10 @@ func (s stars) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// await returns what read reads, unless ctx ends first; then abandon tidies up.
-// A read of a terminal cannot be ended from outside, so its goroutine stays in
-// the kernel until the process ends, which is what the caller is about to do.
-func await[T any](ctx context.Context, read func() (T, error), abandon func()) (T, error) {
+// await returns what read reads, unless ctx ends first. A read of a terminal
+// cannot be ended from outside, so its goroutine stays in the kernel until the
+// process ends, which is what the caller is about to do.
+func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -110,7 +113,6 @@ func await[T any](ctx context.Context, read func() (T, error), abandon func()) (
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
-		abandon()
 		var none T
 		return none, ctx.Err()
 	}
