@@ -51,7 +51,7 @@ func newDeployed(m bosh.BoshManifest, vms bosh.BoshVMs, secrets serviceadapter.M
 	if d.token, err = resolve(fmt.Sprint(properties["admin-password"]), secrets); err != nil {
 		return deployed{}, err
 	}
-	ca, err := resolve(textAt(at(properties["tls"], "kubernetes"), "ca"), secrets)
+	ca, err := resolve(masterAuthority().CA, secrets)
 	if err != nil {
 		return deployed{}, err
 	}

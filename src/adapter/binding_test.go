@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pivotal-cf/on-demand-services-sdk/serviceadapter"
@@ -14,8 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-
-	"github.com/pks-community/pks-release/src/local/credhub"
 )
 
 const bindID = "019fc2e1-0000-4714-bd1e-3d29eb951d38"
@@ -98,11 +98,12 @@ func clientOf(t *testing.T, k kubeconfig, in serviceadapter.CreateBindingParams)
 
 func TestBindings(t *testing.T) {
 	t.Parallel()
-	p := newPlatform(t, credhub.Options{})
-	c := smallest()
-	manifest, _ := p.deploy(c.deployment, c.run(t))
+	onEveryAPIServer(t, smallest(), testBindings)
+}
+
+func testBindings(t *testing.T, d deployedCluster) {
 	input := func(id string, parameters object) serviceadapter.CreateBindingParams {
-		return p.bindingInput(manifest, c.deployment, id, parameters)
+		return d.input(t, id, parameters)
 	}
 
 	in := input(bindID, object{"user": "alana", "cluster_name": "demo"})
@@ -114,16 +115,18 @@ func TestBindings(t *testing.T) {
 		t.Errorf("kubeconfig (-want +got):\n%s", diff)
 	}
 	client := clientOf(t, k, in)
-	if _, err := client.CoreV1().Secrets("kube-system").List(t.Context(), metav1.ListOptions{}); err != nil {
-		t.Errorf("the token is not a cluster admin's: %v", err)
-	}
+	eventually(t, 10*time.Second, func() error { // a cluster admin
+		_, err := client.CoreV1().Secrets("kube-system").List(t.Context(), metav1.ListOptions{})
+		return err
+	})
 	if _, err := client.RbacV1().ClusterRoleBindings().Get(t.Context(), "pks:"+bindID+"-cluster-admin", metav1.GetOptions{}); err != nil {
 		t.Errorf("the name that clients know: %v", err)
 	}
-
-	nodes, err := client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{LabelSelector: "pks-system/cluster.name=demo,pks-system/cluster.uuid=" + c.deployment})
-	if err != nil || len(nodes.Items) != 3 {
-		t.Errorf("%d nodes, %v", len(nodes.Items), err)
+	if d.simulated {
+		nodes, err := client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{LabelSelector: "pks-system/cluster.name=demo,pks-system/cluster.uuid=" + d.deployment})
+		if err != nil || len(nodes.Items) != 3 {
+			t.Errorf("%d nodes, %v", len(nodes.Items), err)
+		}
 	}
 
 	t.Run("the same again", func(t *testing.T) {
@@ -153,9 +156,12 @@ func TestBindings(t *testing.T) {
 		if code, stdout, stderr := execute(t, document, "delete-binding"); code != 0 || stdout != "" {
 			t.Fatalf("exit code %d: %s\n%s", code, stdout, stderr)
 		}
-		if _, err := client.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{}); !apierrors.IsUnauthorized(err) {
-			t.Errorf("the token still opens: %v", err)
-		}
+		eventually(t, 30*time.Second, func() error {
+			if _, err := client.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{}); !apierrors.IsUnauthorized(err) {
+				return fmt.Errorf("the token still opens: %w", err)
+			}
+			return nil
+		})
 		admin := clientOf(t, kubeconfigOf(in), in)
 		if _, err := admin.RbacV1().ClusterRoleBindings().Get(t.Context(), "pks:"+bindID+"-cluster-admin", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 			t.Errorf("the cluster role binding: %v", err)
@@ -217,11 +223,17 @@ func TestBindings(t *testing.T) {
 
 func TestBindingsThatEnd(t *testing.T) {
 	t.Parallel()
-	p := newPlatform(t, credhub.Options{NewKey: sharedKey})
-	c := smallest().with(object{"binding": object{"token_lifetime": "8h"}}, nil)
-	manifest, _ := p.deploy(c.deployment, c.run(t))
-	in := p.bindingInput(manifest, c.deployment, bindID, nil)
-	token := bind(t, in).Users[0].User.Token
+	onEveryAPIServer(t, golden()["newer-kubernetes"], testBindingsThatEnd)
+}
+
+func testBindingsThatEnd(t *testing.T, d deployedCluster) {
+	in := d.input(t, bindID, nil)
+	k := bind(t, in)
+	eventually(t, 10*time.Second, func() error {
+		_, err := clientOf(t, k, in).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+		return err
+	})
+	token := k.Users[0].User.Token
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	if err != nil {
 		t.Fatal(err)
@@ -234,12 +246,11 @@ func TestBindingsThatEnd(t *testing.T) {
 
 func TestBindingsOfPeople(t *testing.T) {
 	t.Parallel()
-	p := newPlatform(t, credhub.Options{NewKey: sharedKey})
-	c := golden()["oidc"]
-	manifest, _ := p.deploy(c.deployment, c.run(t))
-	input := func(id, user string) serviceadapter.CreateBindingParams {
-		return p.bindingInput(manifest, c.deployment, id, object{"user": user})
-	}
+	onEveryAPIServer(t, golden()["oidc"], testBindingsOfPeople)
+}
+
+func testBindingsOfPeople(t *testing.T, d deployedCluster) {
+	input := func(id, user string) serviceadapter.CreateBindingParams { return d.input(t, id, object{"user": user}) }
 	for _, id := range []string{"first", "second"} { // of one user: the second finds the rights in place
 		k := bind(t, input(id, "alana@example.com"))
 		want := map[string]string{

@@ -82,11 +82,11 @@ func chainOf(name string) string { return ref(name+".certificate") + ref(name+".
 // masterAuthority is what clients of the API server trust.
 func masterAuthority() authority { return authority{CA: ref(certMaster + ".ca")} }
 
-// clientAuthority is what the API server trusts clients by. With a CA of the
-// operator's own, the cluster's CA must stay in the list: it signs the other
-// certificates (reference/cluster-manifest.md §18 trap 19).
+// clientAuthority is what the API server trusts clients by. When another CA than
+// the cluster's signs its certificate, the cluster's must stay in the list: it
+// signs the other certificates (reference/cluster-manifest.md §18 trap 19).
 func (c *cluster) clientAuthority() string {
-	if c.plan.Certs.CAName == "" {
+	if c.masterCA() == caKubo {
 		return ref(certMaster + ".ca")
 	}
 	return ref(certMaster+".ca") + ref(caKubo+".certificate")
@@ -116,7 +116,7 @@ func (c *cluster) certificateVariables() []bosh.Variable {
 		certificate(caKubo, certificateOptions{CommonName: "ca", IsCA: true}),
 		certificate(certKubelet, certificateOptions{CA: caKubo, CommonName: "kubelet.cfcr.internal", Organization: "system:nodes"}),
 		certificate(certToNodes, certificateOptions{CA: caKubo, CommonName: "kube-apiserver.cfcr.internal", Organization: admins, ExtendedUse: []string{clientAuth}}),
-		certificate(certMaster, certificateOptions{CA: or(c.plan.Certs.CAName, caKubo), CommonName: masterInternal, Organization: admins, SANs: c.masterNames()}),
+		certificate(certMaster, certificateOptions{CA: c.masterCA(), CommonName: masterInternal, Organization: admins, SANs: c.masterNames()}),
 		certificate(certManager, certificateOptions{CA: caKubo, CommonName: "kube-controller-manager", SANs: []string{"localhost", "127.0.0.1"},
 			ExtendedUse: []string{serverAuth}, KeyUse: []string{"digital_signature", "key_encipherment"}}),
 		certificate(certMetrics, certificateOptions{CA: caKubo, CommonName: "metrics-server", SANs: []string{"metrics-server.kube-system.svc"}}),

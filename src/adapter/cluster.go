@@ -3,7 +3,6 @@ package adapter
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/pivotal-cf/on-demand-services-sdk/serviceadapter"
 	kjson "sigs.k8s.io/json"
@@ -28,13 +27,13 @@ type cluster struct {
 	profileAZs      []profileAZ
 	config          cloudConfig
 
-	secrets  map[string]string // for the broker's keeping
+	secrets  map[string]any    // for the broker's keeping: texts, or objects of texts
 	kept     map[string]string // what the broker keeps already: ((name)) → secret
 	previous *previous         // nil for a new cluster
 }
 
 func newCluster(in serviceadapter.GenerateManifestParams) (*cluster, error) {
-	c := &cluster{deployment: in.ServiceDeployment.DeploymentName, secrets: map[string]string{}, kept: in.PreviousSecrets}
+	c := &cluster{deployment: in.ServiceDeployment.DeploymentName, secrets: map[string]any{}, kept: in.PreviousSecrets}
 	if len(c.deployment) > 63 || c.deployment == "" {
 		return nil, refuse("service_deployment.deployment_name %q cannot be a DNS label.", c.deployment).WithRemedy("Use 1 to 63 characters.")
 	}
@@ -95,7 +94,11 @@ func (c *cluster) takeSpec(request serviceadapter.RequestParameters) error {
 			return err
 		}
 	}
-	return c.hideSecrets()
+	if err := c.hideSecrets(); err != nil {
+		return err
+	}
+	serviceID, _ := request["service_id"].(string)
+	return c.keepCustomCA(serviceID)
 }
 
 // refuseReferences keeps ((references)) out of what users say: the Director
@@ -136,12 +139,6 @@ func (c *cluster) checkSpec() error {
 	if err := pks.ValidateMasterPort(s.MasterPort); err != nil {
 		return err
 	}
-	if err := checkTags("cluster_tags", s.Tags); err != nil {
-		return err
-	}
-	if err := checkDrain("kubelet_drain", s.Drain); err != nil {
-		return err
-	}
 	for _, profile := range []struct {
 		field string
 		*pks.Profile
@@ -150,22 +147,14 @@ func (c *cluster) checkSpec() error {
 			return refuse("%s.name is missing.", profile.field).WithRemedy("Name the profile, or leave it out.")
 		}
 	}
-	for _, job := range s.UnsetHTTPProxy {
-		if job != proxyRuntime && job != jobAPIServer {
-			return refuse("unset_http_proxy has %q.", job).WithRemedy("Choose runtime or kube-apiserver.")
-		}
-	}
-	for _, ca := range s.CustomCACerts {
-		if ca.DomainName == "" || !strings.Contains(ca.CACert, "-----BEGIN CERTIFICATE-----") {
-			return refuse("custom_ca_certs: the entry of %q has no domain_name or no PEM certificate.", ca.DomainName).WithRemedy("Give both.")
-		}
-	}
-	for _, registry := range s.InsecureRegistries {
-		if registry == "" || strings.ContainsAny(registry, " \t\n\"',") {
-			return refuse("insecure_registries has the entry %q.", registry).WithRemedy("Give one HOST or HOST:PORT per entry.")
-		}
-	}
-	return nil
+	return advised(firstError(
+		pks.ValidateTags("cluster_tags", s.Tags),
+		checkDrain("kubelet_drain", s.Drain),
+		pks.ValidateUnsetHTTPProxy("unset_http_proxy", s.UnsetHTTPProxy),
+		pks.ValidateRegistryCAs("custom_ca_certs", s.CustomCACerts),
+		pks.ValidateInsecureRegistries("insecure_registries", s.InsecureRegistries),
+		pks.ValidateVSphereKey("vsphere_cloud_provider_config_key", s.VSphereCloudProviderConfigKey),
+	))
 }
 
 // checkExtensions refuses a vm_extension for a group that is not there, and reads

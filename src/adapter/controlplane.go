@@ -76,18 +76,12 @@ type clientConnection struct {
 
 func (c *cluster) scheduler(jobs *jobList) {
 	configuration := schedulerConfiguration{
-		APIVersion:       "kubescheduler.config.k8s.io/v1alpha1",
+		APIVersion:       schedulerVersion(c.kubernetes),
 		Kind:             "KubeSchedulerConfiguration",
 		ClientConnection: clientConnection{"/var/vcap/jobs/kube-scheduler/config/kubeconfig"},
 	}
-	switch {
-	case atLeast(c.kubernetes, "1.25"):
-		configuration.APIVersion = "kubescheduler.config.k8s.io/v1"
-	case atLeast(c.kubernetes, "1.19"):
-		configuration.APIVersion = "kubescheduler.config.k8s.io/v1beta1"
-	default:
-		preempt := false
-		configuration.DisablePreemption = &preempt
+	if configuration.APIVersion == oldestScheduler {
+		configuration.DisablePreemption = new(false)
 	}
 	p := schedulerProperties{
 		APIToken: ref(passwordScheduler), TLS: trust{masterAuthority()},

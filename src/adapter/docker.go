@@ -1,6 +1,10 @@
 package adapter
 
-import "github.com/pks-community/pks-release/src/pks"
+import (
+	"strings"
+
+	"github.com/pks-community/pks-release/src/pks"
+)
 
 // dockerSettings is the plan's "docker" object.
 type dockerSettings struct {
@@ -46,7 +50,7 @@ func (c *cluster) docker(jobs *jobList, disk bool) {
 		StoreDir:           "/var/vcap/data",
 		DefaultUlimits:     []string{"nofile=1048576"},
 		Env:                map[string]string{},
-		InsecureRegistries: union(c.plan.Docker.InsecureRegistries, c.spec.InsecureRegistries),
+		InsecureRegistries: union(c.plan.Docker.InsecureRegistries, hosts(c.spec.InsecureRegistries)),
 		RegistryMirrors:    c.plan.Docker.RegistryMirrors,
 		RegistryCACert:     registryCAs(c.spec.CustomCACerts),
 		SharedMounts:       c.plan.Docker.SharedMounts,
@@ -58,6 +62,23 @@ func (c *cluster) docker(jobs *jobList, disk bool) {
 		p.Env = proxy.environment()
 	}
 	jobs.add("docker", p)
+}
+
+// hosts takes the hosts out of entries, each of which is one or a comma-joined list
+// of URLs (reference/pks-api.md §5.2).
+func hosts(entries []string) []string {
+	var out []string
+	for _, entry := range entries {
+		for part := range strings.SplitSeq(entry, ",") {
+			if _, after, isURL := strings.Cut(part, "://"); isURL {
+				part, _, _ = strings.Cut(after, "/")
+			}
+			if part != "" {
+				out = append(out, part)
+			}
+		}
+	}
+	return out
 }
 
 func registryCAs(certs []pks.RegistryCA) []registryCA {

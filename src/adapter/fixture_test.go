@@ -3,6 +3,7 @@ package adapter_test
 import (
 	"bytes"
 	"context"
+	_ "embed" // the authority of testdata/custom-ca
 	"encoding/json"
 	"errors"
 	"slices"
@@ -19,7 +20,10 @@ import (
 	"github.com/pks-community/pks-release/src/pks"
 )
 
-const deploymentName = "service-instance_88d3a538-0000-4c16-8e86-2d691c28dc75"
+const (
+	deploymentName = "service-instance_88d3a538-0000-4c16-8e86-2d691c28dc75"
+	serviceID      = "9d7a1c52-0000-4b7e-9c4c-3f3d0f3b5a10"
+)
 
 // object is a piece of JSON.
 type object = map[string]any
@@ -28,7 +32,7 @@ type object = map[string]any
 type call struct {
 	deployment string
 	releases   []catalog.Release
-	stemcellOS string
+	stemcellOS string // empty: there is no stemcell
 	properties object
 	groups     []serviceadapter.InstanceGroup
 	errands    serviceadapter.LifecycleErrands
@@ -111,12 +115,14 @@ func (c call) params(t testing.TB) serviceadapter.GenerateManifestParams {
 	in := serviceadapter.GenerateManifestParams{
 		ServiceDeployment: serviceadapter.ServiceDeployment{
 			DeploymentName: c.deployment,
-			Stemcells:      []serviceadapter.Stemcell{{OS: c.stemcellOS, Version: "621.76"}},
 		},
 		Plan: serviceadapter.Plan{
 			Properties: viaJSON(t, c.properties), LifecycleErrands: c.errands, InstanceGroups: c.groups, Update: c.update,
 		},
-		RequestParams: serviceadapter.RequestParameters{},
+		RequestParams: serviceadapter.RequestParameters{"service_id": serviceID, "plan_id": "p"},
+	}
+	if c.stemcellOS != "" {
+		in.ServiceDeployment.Stemcells = []serviceadapter.Stemcell{{OS: c.stemcellOS, Version: "621.76"}}
 	}
 	for _, r := range c.releases {
 		in.ServiceDeployment.Releases = append(in.ServiceDeployment.Releases, serviceadapter.ServiceRelease{Name: r.Name, Version: r.Version, Jobs: r.JobNames()})
@@ -164,13 +170,9 @@ func (c call) stdin(t testing.TB) string {
 		}
 		return string(raw)
 	}
-	request := object(in.RequestParams)
-	if c.parameters != nil {
-		request = overlay(request, object{"service_id": "s", "plan_id": "p"})
-	}
 	return text(object{"generate_manifest": object{
 		"service_deployment": text(in.ServiceDeployment), "plan": text(in.Plan), "previous_plan": "null",
-		"previous_manifest": c.previous, "request_parameters": text(request),
+		"previous_manifest": c.previous, "request_parameters": text(in.RequestParams),
 		"previous_secrets": "null", "previous_configs": "null", "uaa_client": "null",
 	}})
 }
@@ -220,6 +222,18 @@ func (c call) refusal(t testing.TB) *pks.Failure {
 	return failure
 }
 
+// An authority that users could bring along: valid for a hundred years, and used
+// in these tests alone.
+var (
+	//go:embed testdata/custom-ca/certificate.pem
+	customCertificate string
+	//go:embed testdata/custom-ca/key.pem
+	customKey string
+)
+
+func customCA() object { return object{"certificate": customCertificate, "private_key": customKey} }
+
+// certificatePEM is for settings that nobody reads before the machines do.
 func certificatePEM() string {
 	return "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 }

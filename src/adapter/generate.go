@@ -36,10 +36,7 @@ func Generate(in serviceadapter.GenerateManifestParams) (serviceadapter.Generate
 	}
 	out := serviceadapter.GenerateManifestOutput{Manifest: manifest, Configs: configs}
 	if len(c.secrets) > 0 {
-		out.ODBManagedSecrets = serviceadapter.ODBManagedSecrets{}
-		for name, secret := range c.secrets {
-			out.ODBManagedSecrets[name] = secret
-		}
+		out.ODBManagedSecrets = c.secrets
 	}
 	return out, nil
 }

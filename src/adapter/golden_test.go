@@ -64,6 +64,7 @@ func golden() map[string]call {
 		"oidc": smallest().with(object{
 			"oidc": object{"issuer_url": "https://uaa.example.com:8443/oauth/token", "client_id": "pks_cluster_client", "ca_cert": certificatePEM()},
 		}, nil),
+		"custom-ca": smallest().with(nil, object{"custom_ca": customCA()}),
 		"nsx-t": smallest().with(object{"network": object{"cni": "nsx-t", "nsx_t": object{
 			"managers": []string{"nsx.example.com"}, "ca_cert": certificatePEM(), "t0_router_id": "t0", "pod_ip_block_ids": []string{"b1"},
 			"fip_pool_ids": []string{"f1"}, "client_cert": "((/nsx/identity.certificate))", "client_key": "((/nsx/identity.private_key))",
@@ -84,7 +85,7 @@ func golden() map[string]call {
 				{"component": "kube-apiserver", "arguments": object{"service-node-port-range": "1-2"}},
 			},
 		}}}),
-		"newer-kubernetes": withReleases(smallest(), kubo("1.34.2")),
+		"newer-kubernetes": withReleases(smallest().with(object{"binding": object{"token_lifetime": "8h"}}, nil), kubo("1.34.2")),
 		"tags": smallest().with(object{"tags": object{"team": "platform", "env": "prod"}}, object{
 			"cluster_tags": []object{{"name": "env", "value": "test"}, {"name": "cost centre", "value": "42"}},
 		}),
@@ -92,7 +93,6 @@ func golden() map[string]call {
 			"network":                    object{"cni": "none", "pod_cidr": "172.16.0.0/16", "service_cidr": "172.17.0.0/20", "dns_service_ip": "172.17.0.53"},
 			"syslog":                     object{"address": "logs.example.com", "tls": true, "permitted_peer": "*.example.com", "ca_cert": certificatePEM()},
 			"docker":                     object{"registry_mirrors": []string{"https://mirror.example.com"}, "shared_mounts": true},
-			"binding":                    object{"token_lifetime": "8h"},
 			"certificates":               object{"duration_days": 1461, "ca_name": "/p-bosh/kubernetes_ca"},
 			"etcd":                       object{"metrics_protocol": "http", "metrics_port": 2378},
 			"anonymous_auth":             false,
@@ -104,8 +104,8 @@ func golden() map[string]call {
 			"disabled_admission_plugins": []string{"DefaultStorageClass"},
 			"audit_policy":               object{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": []object{{"level": "Metadata"}}},
 		}, object{
-			"insecure_registries": []string{"registry.local:5000"},
-			"custom_ca_certs":     []object{{"domain_name": "registry.example.com", "ca_cert": certificatePEM()}},
+			"insecure_registries": []string{"registry.local:5000", "mirror", "http://mirror.local:5000/v2,https://other.local"},
+			"custom_ca_certs":     []object{{"domain_name": "registry.example.com", "ca_cert": customCertificate}},
 			"vm_extensions":       object{"worker": []string{"cpu-hot-add"}},
 		}),
 	}

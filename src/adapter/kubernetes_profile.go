@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/pks-community/pks-release/src/pks"
 )
 
 // kubernetesProfile is the "parameters" object of a Kubernetes profile
@@ -44,17 +46,23 @@ func ownArguments() map[string][]string {
 	}
 }
 
+// decodeKubernetesProfile returns the profile and what to call it; one that is not
+// there asks for nothing.
+func decodeKubernetesProfile(p *pks.Profile) (field string, profile kubernetesProfile, err error) {
+	if p == nil {
+		return "", kubernetesProfile{}, nil
+	}
+	field = fmt.Sprintf("kubernetes_profile %q", p.Name)
+	err = decodeStrict(field, p.Parameters, &profile)
+	return field, profile, err
+}
+
 // readKubernetesProfile checks the cluster's profile and keeps what each
 // component is to be started with. What both lists say, the first decides.
 func (c *cluster) readKubernetesProfile() error {
 	c.custom = map[string]customization{}
-	p := c.spec.KubernetesProfile
-	if p == nil || len(p.Parameters) == 0 {
-		return nil
-	}
-	field := fmt.Sprintf("kubernetes_profile %q", p.Name)
-	var profile kubernetesProfile
-	if err := decodeStrict(field, p.Parameters, &profile); err != nil {
+	field, profile, err := decodeKubernetesProfile(c.spec.KubernetesProfile)
+	if err != nil {
 		return err
 	}
 	for _, part := range slices.Concat(profile.Experimental, profile.Customizations) {

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cppforlife/go-semi-semantic/version"
@@ -54,16 +55,65 @@ func atLeast(kubernetes, oldest string) bool {
 	return err != nil || !have.IsLt(version.MustNewVersionFromString(oldest))
 }
 
-// checkSoftware refuses a cloud provider that the Kubernetes version no longer
-// has in its own binaries.
-func (c *cluster) checkSoftware() error {
-	for _, gone := range []struct{ provider, from string }{
-		{iaasOpenStack, "1.26"}, {iaasAWS, "1.27"}, {iaasAzure, "1.31"}, {iaasGCP, "1.31"}, {iaasVSphere, "1.31"},
+const oldestScheduler = "kubescheduler.config.k8s.io/v1alpha1"
+
+// schedulerVersion is the newest version of its configuration file that a scheduler
+// reads (Kubernetes changelogs).
+func schedulerVersion(kubernetes string) string {
+	for _, v := range []struct{ from, version string }{
+		{"1.25", "kubescheduler.config.k8s.io/v1"},
+		{"1.22", "kubescheduler.config.k8s.io/v1beta2"},
+		{"1.19", "kubescheduler.config.k8s.io/v1beta1"},
 	} {
-		if c.plan.IaaS.kind() == gone.provider && atLeast(c.kubernetes, gone.from) {
-			return refuse("plan.properties.cloud_provider.type is %s, which Kubernetes %s no longer has built in.", gone.provider, c.kubernetes).
+		if atLeast(kubernetes, v.from) {
+			return v.version
+		}
+	}
+	return oldestScheduler
+}
+
+// gone is what an operator or a user can ask for, but Kubernetes does not have any
+// more from some version on (Kubernetes changelogs).
+type gone struct{ what, from string }
+
+func goneProviders() []gone {
+	return []gone{{iaasOpenStack, "1.26"}, {iaasAWS, "1.27"}, {iaasAzure, "1.31"}, {iaasGCP, "1.31"}, {iaasVSphere, "1.31"}}
+}
+
+func gonePlugins() []gone {
+	return []gone{{"DenyEscalatingExec", "1.21"}, {"PodSecurityPolicy", "1.25"}, {"SecurityContextDeny", "1.30"}}
+}
+
+// oldestBoundTokens is the first Kubernetes version whose API server always has the
+// key to sign tokens that end by themselves.
+const oldestBoundTokens = "1.20"
+
+// checkSoftware refuses what the Kubernetes version does not have: components that
+// are told of it would not start, half an hour later.
+func (c *cluster) checkSoftware() error {
+	for _, g := range goneProviders() {
+		if c.plan.IaaS.kind() == g.what && atLeast(c.kubernetes, g.from) {
+			return refuse("plan.properties.cloud_provider.type is %s, which Kubernetes %s no longer has built in.", g.what, c.kubernetes).
 				WithRemedy("Choose none and bring the provider with add_ons.")
 		}
+	}
+	for _, asker := range []struct {
+		field   string
+		plugins []string
+	}{
+		{"plan.properties.admission_plugins", c.plan.AdmissionPlugins},
+		{"kubernetes_profile: enable-admission-plugins", strings.Split(c.custom[jobAPIServer].Arguments["enable-admission-plugins"], ",")},
+	} {
+		for _, g := range gonePlugins() {
+			if slices.Contains(asker.plugins, g.what) && atLeast(c.kubernetes, g.from) {
+				return refuse("%s has %s, which Kubernetes %s no longer has.", asker.field, g.what, c.kubernetes).
+					WithRemedy("Remove it; Pod Security Admission does its work.")
+			}
+		}
+	}
+	if c.plan.Binding.TokenLifetime != "" && !atLeast(c.kubernetes, oldestBoundTokens) {
+		return refuse("plan.properties.binding.token_lifetime is set, but Kubernetes %s makes no tokens that end.", c.kubernetes).
+			WithRemedy("Leave it out, or offer a kubo release with Kubernetes %s or newer.", oldestBoundTokens)
 	}
 	return nil
 }

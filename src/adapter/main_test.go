@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// scratch is a folder for what all tests share.
+var scratch string
+
 // TestMain lets each property hold for fewer cases than the library's default
 // hundred, unless told otherwise: each builds whole manifests.
 func TestMain(m *testing.M) {
@@ -19,5 +22,15 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "adapter-test-*"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	return m.Run()
 }

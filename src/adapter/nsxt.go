@@ -104,7 +104,7 @@ func (c *cluster) ncpMaster(jobs *jobList) {
 }
 
 // apply lays the profile's settings over NCP's configuration.
-func (s cniParameters) apply(p *ncpProperties) {
+func (p cniParameters) apply(to *ncpProperties) {
 	set := func(section map[string]any, key string, value any) {
 		switch v := value.(type) {
 		case *bool:
@@ -121,33 +121,33 @@ func (s cniParameters) apply(p *ncpProperties) {
 			}
 		}
 	}
-	set(p.NSX, "use_native_loadbalancer", s.NSXLB)
-	set(p.NSX, "x_forwarded_for", s.XForwardedFor)
-	set(p.NSX, "http_and_https_ingress_ip", s.IngressIP)
-	set(p.NSX, "max_allowed_virtual_servers", s.MaxL4Services)
-	set(p.NSX, "l4_persistence", s.L4Persistence)
-	set(p.NSX, "l4_lb_algorithm", s.L4Algorithm)
-	set(p.NSX, "top_firewall_section_marker", s.TopFirewallMarker)
-	set(p.NSX, "bottom_firewall_section_marker", s.BottomFirewall)
-	set(p.NSX, "lb_http_request_header_size", s.RequestHeaderSize)
-	set(p.NSX, "lb_http_response_header_size", s.ResponseHeaderSize)
-	set(p.NSX, "lb_http_response_timeout", s.ResponseTimeout)
-	set(p.NSX, "client_ssl_profile", s.ClientSSLProfile)
-	set(p.NSX, "lb_connection_multiplexing_enabled", s.Multiplexing)
-	set(p.NSX, "lb_connection_multiplexing_number", s.MultiplexingNumber)
-	set(p.K8s, "enable_hostport", s.HostPort)
-	set(p.K8s, "enable_nodelocaldns", s.NodeLocalDNS)
-	if s.Persistence != nil {
-		set(p.NSX, "l7_persistence", s.Persistence.Type)
-		p.NSX["l7_persistence_timeout"] = s.Persistence.Timeout
+	set(to.NSX, "use_native_loadbalancer", p.NSXLB)
+	set(to.NSX, "x_forwarded_for", p.XForwardedFor)
+	set(to.NSX, "http_and_https_ingress_ip", p.IngressIP)
+	set(to.NSX, "max_allowed_virtual_servers", p.MaxL4Services)
+	set(to.NSX, "l4_persistence", p.L4Persistence)
+	set(to.NSX, "l4_lb_algorithm", p.L4Algorithm)
+	set(to.NSX, "top_firewall_section_marker", p.TopFirewallMarker)
+	set(to.NSX, "bottom_firewall_section_marker", p.BottomFirewall)
+	set(to.NSX, "lb_http_request_header_size", p.RequestHeaderSize)
+	set(to.NSX, "lb_http_response_header_size", p.ResponseHeaderSize)
+	set(to.NSX, "lb_http_response_timeout", p.ResponseTimeout)
+	set(to.NSX, "client_ssl_profile", p.ClientSSLProfile)
+	set(to.NSX, "lb_connection_multiplexing_enabled", p.Multiplexing)
+	set(to.NSX, "lb_connection_multiplexing_number", p.MultiplexingNumber)
+	set(to.K8s, "enable_hostport", p.HostPort)
+	set(to.K8s, "enable_nodelocaldns", p.NodeLocalDNS)
+	if p.Persistence != nil {
+		set(to.NSX, "l7_persistence", p.Persistence.Type)
+		to.NSX["l7_persistence_timeout"] = p.Persistence.Timeout
 	}
-	if s.Log != nil {
-		set(p.COE, "loglevel", s.Log.Level)
-		set(p.NSX, "log_firewall_traffic", s.Log.FirewallTraffic)
-		set(p.NSX, "log_dropped_traffic", s.Log.DroppedTraffic)
+	if p.Log != nil {
+		set(to.COE, "loglevel", p.Log.Level)
+		set(to.NSX, "log_firewall_traffic", p.Log.FirewallTraffic)
+		set(to.NSX, "log_dropped_traffic", p.Log.DroppedTraffic)
 	}
-	for section, into := range map[string]map[string]any{"nsx_v3": p.NSX, "coe": p.COE, "ha": p.HA, "k8s": p.K8s} {
-		if keys, ok := s.Extensions["ncp"][section].(map[string]any); ok {
+	for section, into := range map[string]map[string]any{"nsx_v3": to.NSX, "coe": to.COE, "ha": to.HA, "k8s": to.K8s} {
+		if keys, ok := p.Extensions["ncp"][section].(map[string]any); ok {
 			for key, value := range keys {
 				into[key] = value
 			}

@@ -110,7 +110,7 @@ func (p *plan) chooseGroups(groups []serviceadapter.InstanceGroup) error {
 	p.master, p.worker = byName[masterGroup], byName[workerGroup]
 	addons, ok := byName[addonsGroup]
 	if !ok {
-		addons = serviceadapter.InstanceGroup{VMType: p.master.VMType, Networks: p.master.Networks, AZs: p.master.AZs[:1]}
+		addons = serviceadapter.InstanceGroup{Name: addonsGroup, Instances: 1, VMType: p.master.VMType, Networks: p.master.Networks, AZs: p.master.AZs[:min(1, len(p.master.AZs))]}
 	}
 	p.addons = addons
 	return nil
@@ -131,6 +131,18 @@ func (p *plan) check() error {
 		return refuse("plan.instance_groups.worker.instances is %d, more than plan.properties.max_worker_instances, %d.", p.worker.Instances, p.MaxWorkerInstances).
 			WithRemedy("Lower the one or raise the other.")
 	}
+	for _, g := range []serviceadapter.InstanceGroup{p.master, p.worker, p.addons} {
+		switch {
+		case g.VMType == "":
+			return refuse("plan.instance_groups.%s.vm_type is missing.", g.Name).WithRemedy("Name a VM type of the cloud config.")
+		case len(g.AZs) == 0:
+			return refuse("plan.instance_groups.%s.azs is empty.", g.Name).WithRemedy("Name at least one availability zone of the cloud config.")
+		case len(g.Networks) == 0:
+			return refuse("plan.instance_groups.%s.networks is empty.", g.Name).WithRemedy("Name a network of the cloud config.")
+		case g.Instances < 1:
+			return refuse("plan.instance_groups.%s.instances is %d.", g.Name, g.Instances).WithRemedy("Give a number of at least 1.")
+		}
+	}
 	for _, g := range []serviceadapter.InstanceGroup{p.master, p.worker} {
 		if g.Lifecycle != "" && g.Lifecycle != "service" {
 			return refuse("plan.instance_groups.%s.lifecycle is %q.", g.Name, g.Lifecycle).WithRemedy("Leave it out: its machines run all the time.")
@@ -141,9 +153,6 @@ func (p *plan) check() error {
 	}
 	if p.addons.Lifecycle != "" && p.addons.Lifecycle != "errand" {
 		return refuse("plan.instance_groups.apply-addons.lifecycle is %q.", p.addons.Lifecycle).WithRemedy("Leave it out, or write errand.")
-	}
-	if len(p.master.Networks) == 0 || len(p.worker.Networks) == 0 {
-		return refuse("plan.instance_groups: master and worker need at least one network each.").WithRemedy("Name a network of the cloud config.")
 	}
 	for _, check := range []func() error{
 		p.checkAdmission, p.IaaS.check, p.Syslog.check, p.OIDC.check, p.Binding.check, p.Workers.check, p.Etcd.check, p.Certs.check,

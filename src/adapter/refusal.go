@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/pks-community/pks-release/src/pks"
@@ -10,6 +11,14 @@ import (
 // WithRemedy adds what to do.
 func refuse(format string, args ...any) *pks.Failure {
 	return pks.Failf(pks.CodeInvalidRequest, format, args...)
+}
+
+// advised gives a refusal a remedy if it has none.
+func advised(err error) error {
+	if failure, ok := errors.AsType[*pks.Failure](err); ok && failure.Remedy == "" {
+		return failure.WithRemedy("Correct it, or leave it out.")
+	}
+	return err
 }
 
 func list(words []string) string { return strings.Join(words, ", ") }

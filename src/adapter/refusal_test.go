@@ -58,6 +58,8 @@ func TestRefusals(t *testing.T) {
 	}
 	windows := smallest()
 	windows.stemcellOS = "windows2019"
+	noStemcell := smallest()
+	noStemcell.stemcellOS = ""
 	longName := smallest()
 	longName.deployment = strings.Repeat("x", 64)
 	noParameters := smallest()
@@ -87,7 +89,10 @@ func TestRefusals(t *testing.T) {
 		"even masters":            {master(func(g *serviceadapter.InstanceGroup) { g.Instances = 2 }), "instance_groups.master.instances is 2"},
 		"no master disk":          {master(func(g *serviceadapter.InstanceGroup) { g.PersistentDiskType = "" }), "persistent_disk_type is missing"},
 		"zone twice":              {master(func(g *serviceadapter.InstanceGroup) { g.AZs = []string{"z1", "z1"} }), `azs names "z1" twice`},
-		"no network":              {master(func(g *serviceadapter.InstanceGroup) { g.Networks = nil }), "at least one network"},
+		"no network":              {master(func(g *serviceadapter.InstanceGroup) { g.Networks = nil }), "master.networks is empty"},
+		"no zone":                 {master(func(g *serviceadapter.InstanceGroup) { g.AZs = nil }), "master.azs is empty"},
+		"no VM type":              {master(func(g *serviceadapter.InstanceGroup) { g.VMType = "" }), "master.vm_type is missing"},
+		"no worker":               {smallest().group("worker", func(g *serviceadapter.InstanceGroup) { g.Instances = 0 }), "worker.instances is 0"},
 		"errand master":           {master(func(g *serviceadapter.InstanceGroup) { g.Lifecycle = "errand" }), "master.lifecycle"},
 		"service errand":          {smallest().group("apply-addons", func(g *serviceadapter.InstanceGroup) { g.Lifecycle = "service" }), "apply-addons.lifecycle"},
 		"unknown group":           {stranger, `"mistress"`},
@@ -139,7 +144,7 @@ func TestRefusals(t *testing.T) {
 		"ca name":                 {plan(object{"certificates": object{"ca_name": "relative"}}), "ca_name"},
 		"watches":                 {plan(object{"inotify_max_user_watches": -1}), "inotify_max_user_watches"},
 		"add-ons timeout":         {plan(object{"add_ons_timeout_seconds": -1}), "add_ons_timeout_seconds"},
-		"plan tag":                {plan(object{"tags": object{"director": "x"}}), "BOSH sets the tag"},
+		"plan tag":                {plan(object{"tags": object{"director": "x"}}), "which BOSH sets itself"},
 		"provider":                {plan(object{"cloud_provider": object{"type": "moon"}}), "cloud_provider.type"},
 		"provider missing":        {plan(object{"cloud_provider": object{"type": "aws"}}), "cloud_provider.aws is missing"},
 		"provider contradiction":  {plan(object{"cloud_provider": object{"aws": object{}}}), "although the type is none"},
@@ -153,6 +158,7 @@ func TestRefusals(t *testing.T) {
 		"errand":                  {errand, `no errand "clean-up"`},
 		// software
 		"wrong stemcell":     {windows, `"windows2019"`},
+		"no stemcell":        {noStemcell, "service_deployment.stemcells is empty"},
 		"kubo too old":       {versioned("kubo", "0.34.1"), "release kubo is 0.34.1"},
 		"version not exact":  {versioned("docker", "35.latest"), "not exact"},
 		"version unreadable": {versioned("docker", "a b"), "cannot be read"},
@@ -162,7 +168,11 @@ func TestRefusals(t *testing.T) {
 			return append(all, catalog.Release{Name: "x", Version: "1", Jobs: []catalog.Job{{Name: "etcd"}}})
 		}), "provided 2 times"},
 		"provider not built in": {withReleases(plan(object{"cloud_provider": object{"type": "aws", "aws": object{}}}), kubo("1.34.2")), "no longer has built in"},
-		"long deployment name":  {longName, "deployment_name"},
+		"plugin gone":           {withReleases(plan(object{"admission_plugins": []string{"PodSecurityPolicy"}}), kubo("1.25.0")), "has PodSecurityPolicy, which Kubernetes 1.25.0 no longer has"},
+		"plugin of a profile gone": {withReleases(kubernetes(object{"component": "kube-apiserver", "arguments": object{"enable-admission-plugins": "ResourceQuota,SecurityContextDeny"}}), kubo("1.30.1")),
+			"kubernetes_profile: enable-admission-plugins has SecurityContextDeny"},
+		"tokens last on old versions": {plan(object{"binding": object{"token_lifetime": "8h"}}), "makes no tokens that end"},
+		"long deployment name":        {longName, "deployment_name"},
 		// cluster
 		"no parameters":            {noParameters, "parameters are missing"},
 		"unknown parameter":        {spec(object{"kubernetes_worker_instance": 3}), `unknown field "kubernetes_worker_instance"`},
@@ -179,7 +189,7 @@ func TestRefusals(t *testing.T) {
 		"reference in an argument": {kubernetes(object{"component": "kubelet", "arguments": object{"a-b": "((x))"}}), "double parentheses"},
 		"tag twice":                {spec(object{"cluster_tags": []object{{"name": "a", "value": "1"}, {"name": "a", "value": "2"}}}), "twice"},
 		"tag colon":                {spec(object{"cluster_tags": []object{{"name": "a:b", "value": "1"}}}), "colon"},
-		"tag nameless":             {spec(object{"cluster_tags": []object{{"name": "", "value": "1"}}}), "without a name"},
+		"tag nameless":             {spec(object{"cluster_tags": []object{{"name": "", "value": "1"}}}), "[0].name is missing"},
 		"unset proxy":              {spec(object{"unset_http_proxy": []string{"docker"}}), "unset_http_proxy"},
 		"ca without certificate":   {spec(object{"custom_ca_certs": []object{{"domain_name": "d", "ca_cert": "x"}}}), "custom_ca_certs"},
 		"registry":                 {spec(object{"insecure_registries": []string{"a b"}}), "insecure_registries"},

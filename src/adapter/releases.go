@@ -112,13 +112,6 @@ func (s *software) job(name string, props any) (bosh.Job, error) {
 	return job, nil
 }
 
-// offers tells whether some release of the service deployment has the job.
-func (s *software) offers(job string) bool {
-	return slices.ContainsFunc(s.offered, func(r serviceadapter.ServiceRelease) bool {
-		return slices.Contains(r.Jobs, job)
-	})
-}
-
 // releases lists those that a job was taken from, in the order offered.
 func (s *software) releases() []bosh.Release {
 	var out []bosh.Release

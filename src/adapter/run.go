@@ -3,7 +3,6 @@ package adapter
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +11,6 @@ import (
 
 	"github.com/pivotal-cf/on-demand-services-sdk/serviceadapter"
 )
-
-// maxInput bounds what is read from stdin, in bytes. A manifest of a hundred
-// node pools has less than a tenth of it.
-const maxInput = 16 << 20
 
 const (
 	cmdGenerate      = "generate-manifest"
@@ -101,60 +96,6 @@ func subcommands() []string {
 	return []string{cmdGenerate, cmdCreateBinding, cmdDeleteBinding, cmdDashboard, cmdSchemas}
 }
 
-// input is the document on stdin, bounded and checked; with positional arguments
-// there is none.
-func (s *session) input(stdin io.Reader) (io.Reader, error) {
-	if len(s.args) > 2 {
-		return s.positional()
-	}
-	raw, err := io.ReadAll(io.LimitReader(stdin, maxInput+1))
-	if err != nil {
-		return nil, refuse("stdin cannot be read.").WithRemedy("Start the adapter with the JSON document of the contract on stdin.").WithCause(err)
-	}
-	if len(raw) > maxInput {
-		return nil, refuse("stdin holds more than %d MiB.", maxInput>>20).WithRemedy("Look at the previous manifest and the plan: one of them is too big.")
-	}
-	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, refuse("stdin is empty.").WithRemedy("Set broker.use_stdin to true in the broker's configuration.")
-	}
-	return bytes.NewReader(raw), s.checkDocument(raw)
-}
-
-// checkDocument finds fault with the parts of the document by their names, which
-// the SDK's own errors do not tell the asker.
-func (s *session) checkDocument(raw []byte) error {
-	var document serviceadapter.InputParams
-	if err := json.Unmarshal(raw, &document); err != nil {
-		return refuse("stdin is not the JSON document of the service adapter contract.").
-			WithRemedy("Use a broker that speaks on-demand-services-sdk 0.48: %s.", oneLine(err.Error())).WithCause(err)
-	}
-	switch s.args[1] {
-	case cmdGenerate:
-		g := document.GenerateManifest
-		return firstError(
-			checkManifestText("generate_manifest.previous_manifest", g.PreviousManifest, true),
-			checkJSON("generate_manifest.service_deployment", g.ServiceDeployment),
-			checkJSON("generate_manifest.plan", g.Plan),
-			checkJSON("generate_manifest.request_parameters", g.RequestParameters),
-			checkRequest("generate_manifest.request_parameters", g.RequestParameters),
-			checkJSON("generate_manifest.previous_plan", or(g.PreviousPlan, "null")),
-		)
-	case cmdCreateBinding:
-		b := document.CreateBinding
-		return firstError(checkManifestText("create_binding.manifest", b.Manifest, false),
-			checkJSON("create_binding.bosh_vms", b.BoshVms), checkRequest("create_binding.request_parameters", b.RequestParameters))
-	case cmdDeleteBinding:
-		b := document.DeleteBinding
-		return firstError(checkManifestText("delete_binding.manifest", b.Manifest, false),
-			checkJSON("delete_binding.bosh_vms", b.BoshVms), checkRequest("delete_binding.request_parameters", b.RequestParameters))
-	case cmdDashboard:
-		return firstError(checkManifestText("dashboard_url.manifest", document.DashboardUrl.Manifest, false),
-			checkJSON("dashboard_url.plan", document.DashboardUrl.Plan))
-	default:
-		return checkJSON("generate_plan_schemas.plan", document.GeneratePlanSchemas.Plan)
-	}
-}
-
 // GenerateManifest and the four methods below are the SDK's interfaces.
 func (s *session) GenerateManifest(in serviceadapter.GenerateManifestParams) (serviceadapter.GenerateManifestOutput, error) {
 	out, err := Generate(in)
@@ -173,6 +114,8 @@ func (s *session) DeleteBinding(in serviceadapter.DeleteBindingParams) error {
 }
 
 // DashboardUrl is where a person finds the cluster's API.
+//
+//lint:ignore ST1003 the SDK names it
 func (s *session) DashboardUrl(in serviceadapter.DashboardUrlParams) (serviceadapter.DashboardUrl, error) {
 	out, err := dashboardURL(in.Manifest)
 	return out, s.keep(err)
@@ -195,19 +138,6 @@ func (s *session) keep(err error) error {
 }
 
 var errHandled = errors.New("see below")
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func oneLine(text string) string {
-	return strings.TrimRight(strings.Join(strings.Fields(text), " "), ".")
-}
 
 // positional is the older way of calling, without secrets; the SDK reads the
 // arguments itself.

@@ -33,6 +33,8 @@ func part(t *testing.T, field, value string) string {
 // stdout, more for operators on stderr, nothing else.
 func TestBadInputEndsWithOneSentence(t *testing.T) {
 	t.Parallel()
+	noStemcell := smallest()
+	noStemcell.stemcellOS = ""
 	newer := strings.Replace(smallest().run(t).Manifest, "format: 1", "format: 2", 1)
 	for name, tc := range map[string]struct {
 		args  []string
@@ -46,8 +48,11 @@ func TestBadInputEndsWithOneSentence(t *testing.T) {
 		"too big":                 {[]string{"generate-manifest"}, strings.Repeat(" ", 17<<20), "more than 16 MiB"},
 		"plan not JSON":           {[]string{"generate-manifest"}, part(t, "plan", "{"), "generate_manifest.plan is not JSON"},
 		"plan empty":              {[]string{"generate-manifest"}, part(t, "plan", ""), "generate_manifest.plan is empty"},
-		"plan without groups":     {[]string{"generate-manifest"}, part(t, "plan", "{}"), "InstanceGroups"},
-		"no releases":             {[]string{"generate-manifest"}, part(t, "service_deployment", "{}"), "service deployment"},
+		"plan without groups":     {[]string{"generate-manifest"}, part(t, "plan", "{}"), `plan.instance_groups has no group "master"`},
+		"no releases":             {[]string{"generate-manifest"}, part(t, "service_deployment", `{"deployment_name":"d"}`), "service_deployment.releases is empty"},
+		"no deployment":           {[]string{"generate-manifest"}, part(t, "service_deployment", "{}"), "service_deployment.deployment_name is missing"},
+		"deployment of texts":     {[]string{"generate-manifest"}, part(t, "service_deployment", `{"releases":"all"}`), "not of the form"},
+		"no stemcell":             {[]string{"generate-manifest"}, noStemcell.stdin(t), "service_deployment.stemcells is empty"},
 		"parameters not a map":    {[]string{"generate-manifest"}, part(t, "request_parameters", `{"parameters":[1]}`), "request_parameters.parameters is not an object"},
 		"request not an object":   {[]string{"generate-manifest"}, part(t, "request_parameters", `[]`), "request_parameters is not a JSON object"},
 		"previous not YAML":       {[]string{"generate-manifest"}, part(t, "previous_manifest", "a: [b"), "previous_manifest is not the YAML"},

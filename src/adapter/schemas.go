@@ -77,7 +77,7 @@ func clusterSchema(p plan) schema {
 		"kubernetes_master_port":      {Type: "integer", Minimum: limit(0), Maximum: limit(65535), Description: "Port of the Kubernetes API at that host; 0 for 8443."},
 		"kubernetes_worker_instances": workers,
 		"cluster_tags": listOf(closed(map[string]schema{
-			"name": {Type: "string", MinLength: 1, MaxLength: 128}, "value": {Type: "string", MaxLength: 256}, "category": {Type: "string"},
+			"name": tagText(1), "value": tagText(0), "category": tagText(0),
 		}, "name")),
 		"kubelet_drain": closed(map[string]schema{
 			"timeout_minutes":      {Type: "integer", Minimum: limit(0), Maximum: limit(1440)},
@@ -85,34 +85,38 @@ func clusterSchema(p plan) schema {
 			"force":                {Type: "boolean"}, "ignore_daemonsets": {Type: "boolean"},
 			"delete_local_data": {Type: "boolean"}, "force_node": {Type: "boolean"},
 		}),
+		"custom_ca": closed(map[string]schema{
+			"certificate": {Type: "string", Pattern: "-----BEGIN CERTIFICATE-----", Description: "A self-signed root authority, PEM."},
+			"private_key": {Type: "string", Pattern: "-----BEGIN (RSA )?PRIVATE KEY-----", Description: "Its RSA key, PEM."},
+		}, "certificate", "private_key"),
 		"custom_ca_certs": listOf(closed(map[string]schema{
 			"domain_name": {Type: "string", MinLength: 1}, "ca_cert": {Type: "string", Pattern: "-----BEGIN CERTIFICATE-----"},
 		}, "domain_name", "ca_cert")),
-		"insecure_registries":               listOf(schema{Type: "string", MinLength: 1, Pattern: `^[^\s"',]+$`}),
+		"insecure_registries":               listOf(schema{Type: "string", MinLength: 1, Pattern: `^[^\s"'\\;]+$`}),
 		"unset_http_proxy":                  listOf(schema{Type: "string", Enum: []string{proxyRuntime, jobAPIServer}}),
-		"vsphere_cloud_provider_config_key": {Type: "string", Pattern: "^[a-zA-Z0-9]+$"},
+		"vsphere_cloud_provider_config_key": {Type: "string", Pattern: "^[a-zA-Z0-9]*$"},
 		"proxy": closed(map[string]schema{
 			"http_proxy": proxySchema(), "https_proxy": proxySchema(), "no_proxy": listOf(schema{Type: "string", MinLength: 1}),
 		}),
 		"vm_extensions":           {Type: "object", Additional: listOf(schema{Type: "string", MinLength: 1})},
 		"vm_extension_properties": {Type: "object", Additional: schema{Type: "object"}},
-		"network_profile":         profileSchema(),
-		"compute_profile":         profileSchema(),
-		"kubernetes_profile":      profileSchema(),
+		"network_profile":         profileSchema[networkProfile](),
+		"compute_profile":         profileSchema[computeProfile](),
+		"kubernetes_profile":      profileSchema[kubernetesProfile](),
 		"node_pool_instances":     {Type: "object", Additional: schema{Type: "integer", Minimum: limit(1)}},
 	}, "cluster_name", "kubernetes_master_host")
 	s.Description = "The whole desired state of one cluster."
 	return s
 }
 
+func tagText(shortest int) schema {
+	return schema{Type: "string", MinLength: shortest, MaxLength: 80, Pattern: `^[^":,]*$`}
+}
+
 func proxySchema() schema {
 	return closed(map[string]schema{
 		"url": {Type: "string", Pattern: "^http://"}, "username": {Type: "string"}, "password": {Type: "string"},
 	})
-}
-
-func profileSchema() schema {
-	return closed(map[string]schema{"name": {Type: "string"}, "parameters": {Type: "object"}}, "name")
 }
 
 func bindingSchema() schema {

@@ -29,7 +29,7 @@ func compile(t *testing.T, c call, kind string) *jsonschema.Schema {
 	if err := json.Unmarshal([]byte(stdout), &schemas); err != nil {
 		t.Fatal(err)
 	}
-	var parameters any = map[string]any{
+	parameters := map[string]any{
 		"create": schemas.ServiceInstance.Create.Parameters, "update": schemas.ServiceInstance.Update.Parameters, "bind": schemas.ServiceBinding.Create.Parameters,
 	}[kind]
 	if version := parameters.(map[string]any)["$schema"]; version != "http://json-schema.org/draft-04/schema#" {
@@ -81,6 +81,7 @@ func TestSchemaRefusesWhatTheAdapterRefuses(t *testing.T) {
 		"drain":           {"kubelet_drain": object{"timeout_minutes": 1441}},
 		"unknown drain":   {"kubelet_drain": object{"timeout": 1}},
 		"tag":             {"cluster_tags": []object{{"value": "x"}}},
+		"own ca":          {"custom_ca": object{"certificate": customCertificate}},
 		"ca":              {"custom_ca_certs": []object{{"domain_name": "d", "ca_cert": "x"}}},
 		"registry":        {"insecure_registries": []string{"a b"}},
 		"unset":           {"unset_http_proxy": []string{"docker"}},
@@ -89,6 +90,10 @@ func TestSchemaRefusesWhatTheAdapterRefuses(t *testing.T) {
 		"profile":         {"compute_profile": object{"parameters": object{}}},
 		"pool instances":  {"node_pool_instances": object{"a": 0}},
 		"profile is text": {"network_profile": "x"},
+		"profile's name":  {"network_profile": object{"name": ""}},
+		"in a network":    {"network_profile": object{"name": "n", "parameters": object{"cni_configurations": object{"type": "nsxt", "parameters": object{"ingress": true}}}}},
+		"in a pool":       {"compute_profile": object{"name": "c", "parameters": object{"cluster_customization": object{"node_pools": []object{{"name": "a", "instances": "1"}}}}}},
+		"in kubernetes":   {"kubernetes_profile": object{"name": "k", "parameters": object{"customizations": []object{{"component": "kubelet", "arguments": object{"a": 1}}}}}},
 	}
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		spec := c.with(nil, bad[name])

@@ -81,9 +81,8 @@ func (c *cluster) hideEncryptionKeys() error {
 	if p == nil || len(p.Parameters) == 0 {
 		return nil
 	}
-	field := fmt.Sprintf("kubernetes_profile %q", p.Name)
-	var profile kubernetesProfile
-	if err := decodeStrict(field, p.Parameters, &profile); err != nil {
+	field, profile, err := decodeKubernetesProfile(p)
+	if err != nil {
 		return err
 	}
 	for _, part := range slices.Concat(profile.Customizations, profile.Experimental) {

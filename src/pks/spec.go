@@ -21,6 +21,10 @@ type ClusterSpec struct {
 	// Drain overrides the plan's drain settings, member by member.
 	Drain DrainSettings `json:"kubelet_drain,omitzero"`
 
+	// CustomCA signs the API server's certificate; nil for an authority of the
+	// cluster's own.
+	CustomCA *CustomCA `json:"custom_ca,omitempty"`
+
 	CustomCACerts      []RegistryCA `json:"custom_ca_certs,omitempty"`
 	InsecureRegistries []string     `json:"insecure_registries,omitempty"`
 
@@ -101,6 +105,7 @@ func (s ClusterSpec) Clone() ClusterSpec {
 	c.CustomCACerts = slices.Clone(s.CustomCACerts)
 	c.InsecureRegistries = slices.Clone(s.InsecureRegistries)
 	c.UnsetHTTPProxy = slices.Clone(s.UnsetHTTPProxy)
+	c.CustomCA = clonePtr(s.CustomCA)
 	if s.Proxy != nil {
 		p := *s.Proxy
 		p.NoProxy = slices.Clone(s.Proxy.NoProxy)

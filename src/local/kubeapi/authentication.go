@@ -31,7 +31,6 @@ type user struct {
 	name   string
 	uid    string
 	groups []string
-	extra  map[string][]string
 }
 
 var errUnauthorized = errors.New("unauthorized")

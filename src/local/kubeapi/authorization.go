@@ -18,28 +18,30 @@ type attributes struct {
 	nonResource string // path; empty for resources
 }
 
-// allowed evaluates RBAC: cluster role bindings, and role bindings of the
-// namespace.
+// allowed evaluates RBAC for one request.
 func (c *cluster) allowed(u user, a attributes) bool {
-	if slices.Contains(u.groups, groupMasters) {
-		return true
-	}
-	for _, o := range c.list(clusterRoleBindings, "") {
-		b := o.(*rbacv1.ClusterRoleBinding)
-		if bindsUser(b.Subjects, u, "") && c.roleAllows(b.RoleRef, "", a) {
-			return true
+	return slices.Contains(u.groups, groupMasters) ||
+		slices.ContainsFunc(c.rulesOf(u, a.namespace), func(r rbacv1.PolicyRule) bool { return ruleAllows(r, a) })
+}
+
+// rulesOf are what a user may do: by cluster role bindings, and by role bindings of
+// the namespace, if there is one.
+func (c *cluster) rulesOf(u user, namespace string) []rbacv1.PolicyRule {
+	var rules []rbacv1.PolicyRule
+	for _, o := range c.all(clusterRoleBindings, "") {
+		if b := o.(*rbacv1.ClusterRoleBinding); bindsUser(b.Subjects, u, "") {
+			rules = append(rules, c.rules(b.RoleRef, "")...)
 		}
 	}
-	if a.namespace == "" {
-		return false
+	if namespace == "" {
+		return rules
 	}
-	for _, o := range c.list(roleBindings, a.namespace) {
-		b := o.(*rbacv1.RoleBinding)
-		if bindsUser(b.Subjects, u, b.Namespace) && c.roleAllows(b.RoleRef, b.Namespace, a) {
-			return true
+	for _, o := range c.all(roleBindings, namespace) {
+		if b := o.(*rbacv1.RoleBinding); bindsUser(b.Subjects, u, b.Namespace) {
+			rules = append(rules, c.rules(b.RoleRef, b.Namespace)...)
 		}
 	}
-	return false
+	return rules
 }
 
 func bindsUser(subjects []rbacv1.Subject, u user, namespace string) bool {
@@ -61,19 +63,19 @@ func bindsUser(subjects []rbacv1.Subject, u user, namespace string) bool {
 	})
 }
 
-func (c *cluster) roleAllows(ref rbacv1.RoleRef, namespace string, a attributes) bool {
-	var rules []rbacv1.PolicyRule
+// rules are those of a role; of one that does not exist there are none.
+func (c *cluster) rules(ref rbacv1.RoleRef, namespace string) []rbacv1.PolicyRule {
 	switch ref.Kind {
 	case "ClusterRole":
 		if o, ok := c.find(clusterRoles, "", ref.Name); ok {
-			rules = o.(*rbacv1.ClusterRole).Rules
+			return o.(*rbacv1.ClusterRole).Rules
 		}
 	case "Role":
 		if o, ok := c.find(roles, namespace, ref.Name); ok {
-			rules = o.(*rbacv1.Role).Rules
+			return o.(*rbacv1.Role).Rules
 		}
 	}
-	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool { return ruleAllows(r, a) })
+	return nil
 }
 
 func ruleAllows(r rbacv1.PolicyRule, a attributes) bool {

@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // protected namespaces cannot be deleted.
@@ -26,7 +27,8 @@ func (c *cluster) bootstrap() error {
 			},
 			Spec: corev1.ServiceSpec{
 				Type: corev1.ServiceTypeClusterIP, ClusterIP: "10.100.200.1", ClusterIPs: []string{"10.100.200.1"},
-				Ports: []corev1.ServicePort{{Name: "https", Protocol: corev1.ProtocolTCP, Port: 443}},
+				IPFamilies: []corev1.IPFamily{corev1.IPv4Protocol}, SessionAffinity: corev1.ServiceAffinityNone,
+				Ports: []corev1.ServicePort{{Name: "https", Protocol: corev1.ProtocolTCP, Port: 443, TargetPort: intstr.FromInt32(Port)}},
 			},
 		})
 		rw := []string{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
@@ -54,7 +56,7 @@ func (c *cluster) bootstrap() error {
 			"system:kube-controller-manager": {{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: ro}},
 			"system:kube-scheduler":          {{APIGroups: []string{""}, Resources: []string{nodes, pods}, Verbs: ro}},
 			"system:basic-user": {
-				{APIGroups: []string{"authorization.k8s.io"}, Resources: []string{"selfsubjectaccessreviews"}, Verbs: []string{"create"}},
+				{APIGroups: []string{"authorization.k8s.io"}, Resources: []string{"selfsubjectaccessreviews", "selfsubjectrulesreviews"}, Verbs: []string{"create"}},
 				{APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"selfsubjectreviews"}, Verbs: []string{"create"}},
 			},
 			"system:discovery": {{

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/renameio/v2"
 	"github.com/google/uuid"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -31,6 +32,7 @@ type cluster struct {
 	identity identity
 	revision int64
 	objects  map[string]map[key]object // by resource
+	history  history
 }
 
 type key struct{ namespace, name string }
@@ -47,6 +49,7 @@ func openCluster(file string, o Options) (*cluster, error) {
 	raw, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		c.history = newHistory(0)
 		return c, c.bootstrap()
 	case err != nil:
 		return nil, fmt.Errorf("read the objects of a cluster: %w", err)
@@ -56,6 +59,7 @@ func openCluster(file string, o Options) (*cluster, error) {
 		return nil, fmt.Errorf("read the objects of a cluster from %s: %w", file, err)
 	}
 	c.revision = s.Revision
+	c.history = newHistory(s.Revision)
 	for _, k := range kinds() {
 		for _, raw := range s.Objects[k.resource] {
 			o := k.make()
@@ -88,8 +92,9 @@ func (c *cluster) find(resource, namespace, name string) (object, bool) {
 	return o, ok
 }
 
-// list returns the objects of a namespace, or of all when it is empty, by name.
-func (c *cluster) list(resource, namespace string) []object {
+// list returns the objects of a namespace, or of all when it is empty, by name, and
+// the revision at which they were so.
+func (c *cluster) list(resource, namespace string) (objects []object, revision string) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var out []object
@@ -101,13 +106,13 @@ func (c *cluster) list(resource, namespace string) []object {
 	slices.SortFunc(out, func(a, b object) int {
 		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
 	})
-	return out
+	return out, strconv.FormatInt(c.revision, 10)
 }
 
-func (c *cluster) currentRevision() string {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return strconv.FormatInt(c.revision, 10)
+// all is list for those who do not care about the revision.
+func (c *cluster) all(resource, namespace string) []object {
+	objects, _ := c.list(resource, namespace)
+	return objects
 }
 
 // change runs f on the objects and, when it ends well, stores the result. When
@@ -123,7 +128,9 @@ func (c *cluster) change(f func(*transaction) error) error {
 	}
 	if err == nil && len(t.undos) > 0 {
 		c.revision = t.revision
-		err = c.save()
+		if err = c.save(); err == nil {
+			c.history.add(t.changes)
+		}
 	}
 	if err != nil {
 		t.undo()
@@ -137,6 +144,7 @@ type transaction struct {
 	start    int64
 	revision int64
 	undos    []func()
+	changes  []change
 	dry      bool // the request only wanted to know
 }
 
@@ -158,6 +166,7 @@ func (t *transaction) put(resource string, o object) {
 			delete(t.c.objects[resource], k)
 		}
 	})
+	t.changes = append(t.changes, change{t.revision, resource, old, o})
 	t.c.put(resource, o)
 }
 
@@ -169,6 +178,7 @@ func (t *transaction) remove(resource, namespace, name string) {
 	}
 	t.revision++
 	t.undos = append(t.undos, func() { t.c.objects[resource][k] = old })
+	t.changes = append(t.changes, change{t.revision, resource, old, nil})
 	delete(t.c.objects[resource], k)
 }
 
@@ -183,6 +193,7 @@ func (c *cluster) put(resource string, o object) {
 	if c.objects[resource] == nil {
 		c.objects[resource] = map[key]object{}
 	}
+	o.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
 	c.objects[resource][key{o.GetNamespace(), o.GetName()}] = o
 }
 

@@ -3,8 +3,10 @@ package kubeapi
 import (
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/version"
@@ -13,6 +15,8 @@ import (
 // discovery answers the paths by which clients find out what there is.
 func (c *cluster) discovery(path string) (any, bool) {
 	switch path {
+	case "/openapi/v3":
+		return c.openAPIPaths(), true
 	case "/version":
 		return c.versionInfo(), true
 	case "/api":
@@ -28,6 +32,8 @@ func (c *cluster) discovery(path string) (any, bool) {
 		return list, true
 	case "/api/v1":
 		return resourceList(coreV1), true
+	case openAPIPrefix + "api/v1":
+		return c.openAPI(coreV1), true
 	}
 	for _, gv := range groups() {
 		switch path {
@@ -37,13 +43,17 @@ func (c *cluster) discovery(path string) (any, bool) {
 			return g, true
 		case "/apis/" + gv.String():
 			return resourceList(gv), true
+		case openAPIPrefix + "apis/" + gv.String():
+			return c.openAPI(gv), true
 		}
 	}
 	return nil, false
 }
 
 func groups() []schema.GroupVersion {
-	return []schema.GroupVersion{authenticationv1.SchemeGroupVersion, authorizationv1.SchemeGroupVersion, rbacV1}
+	return []schema.GroupVersion{
+		appsv1.SchemeGroupVersion, authenticationv1.SchemeGroupVersion, authorizationv1.SchemeGroupVersion, batchv1.SchemeGroupVersion, rbacV1,
+	}
 }
 
 func group(gv schema.GroupVersion) metav1.APIGroup {
@@ -60,7 +70,7 @@ func resourceList(gv schema.GroupVersion) metav1.APIResourceList {
 			continue
 		}
 		list.APIResources = append(list.APIResources, metav1.APIResource{
-			Name: k.resource, SingularName: k.singular, ShortNames: k.short, Namespaced: k.namespaced, Kind: k.name, Verbs: k.verbs(),
+			Name: k.resource, SingularName: k.singular, ShortNames: k.short, Categories: k.categories, Namespaced: k.namespaced, Kind: k.name, Verbs: k.verbs,
 		})
 		if k.resource == serviceAccounts {
 			list.APIResources = append(list.APIResources, metav1.APIResource{
@@ -69,11 +79,10 @@ func resourceList(gv schema.GroupVersion) metav1.APIResourceList {
 			})
 		}
 	}
-	switch gv {
-	case authenticationv1.SchemeGroupVersion:
-		list.APIResources = append(list.APIResources, metav1.APIResource{Name: "selfsubjectreviews", SingularName: "selfsubjectreview", Kind: "SelfSubjectReview", Verbs: []string{"create"}})
-	case authorizationv1.SchemeGroupVersion:
-		list.APIResources = append(list.APIResources, metav1.APIResource{Name: "selfsubjectaccessreviews", SingularName: "selfsubjectaccessreview", Kind: "SelfSubjectAccessReview", Verbs: []string{"create"}})
+	for _, v := range reviews() {
+		if v.GroupVersion == gv {
+			list.APIResources = append(list.APIResources, metav1.APIResource{Name: v.resource(), SingularName: strings.ToLower(v.kind), Kind: v.kind, Verbs: []string{"create"}})
+		}
 	}
 	return list
 }

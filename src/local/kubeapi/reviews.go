@@ -2,6 +2,7 @@ package kubeapi
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -63,34 +64,46 @@ func (c *cluster) createToken(r request) (any, error) {
 }
 
 // review is a question to the server that leaves nothing behind.
-type review func(c *cluster, r request) (any, error)
+type review struct {
+	schema.GroupVersion
+	kind   string // SelfSubjectReview
+	answer func(c *cluster, r request) (any, error)
+}
 
-// review finds the one that the path names: "who am I", "may I".
-func (c *cluster) review(gv schema.GroupVersion, parts []string) (review, bool) {
-	if len(parts) != 1 {
-		return nil, false
-	}
-	switch {
-	case gv == authenticationv1.SchemeGroupVersion && parts[0] == "selfsubjectreviews":
-		return whoAmI, true
-	case gv == authorizationv1.SchemeGroupVersion && parts[0] == "selfsubjectaccessreviews":
-		return mayI, true
-	default:
-		return nil, false
+func (v review) resource() string { return strings.ToLower(v.kind) + "s" }
+
+// reviews are "who am I", "may I" and "what may I".
+func reviews() []review {
+	return []review{
+		{authenticationv1.SchemeGroupVersion, "SelfSubjectReview", whoAmI},
+		{authorizationv1.SchemeGroupVersion, "SelfSubjectAccessReview", mayI},
+		{authorizationv1.SchemeGroupVersion, "SelfSubjectRulesReview", whatMayI},
 	}
 }
 
-func (c *cluster) serveReview(w http.ResponseWriter, r request, gv schema.GroupVersion, resource string, f review) {
-	a := attributes{verb: "create", group: gv.Group, resource: resource}
+// reviewOf finds the one that the path names.
+func reviewOf(gv schema.GroupVersion, parts []string) (review, bool) {
+	if len(parts) == 1 {
+		for _, v := range reviews() {
+			if v.GroupVersion == gv && v.resource() == parts[0] {
+				return v, true
+			}
+		}
+	}
+	return review{}, false
+}
+
+func (c *cluster) serveReview(w http.ResponseWriter, r request, v review) {
+	a := attributes{verb: "create", group: v.Group, resource: v.resource()}
 	if !c.allowed(r.user, a) {
 		respondError(w, forbidden(a, r.user))
 		return
 	}
 	if r.Method != http.MethodPost {
-		respondError(w, apierrors.NewMethodNotSupported(schema.GroupResource{Group: gv.Group, Resource: resource}, r.Method))
+		respondError(w, apierrors.NewMethodNotSupported(schema.GroupResource{Group: v.Group, Resource: v.resource()}, r.Method))
 		return
 	}
-	answer, err := f(c, r)
+	answer, err := v.answer(c, r)
 	if err != nil {
 		respondError(w, err)
 		return
@@ -130,5 +143,28 @@ func mayI(c *cluster, r request) (any, error) {
 		})
 	}
 	s.Status = authorizationv1.SubjectAccessReviewStatus{Allowed: c.allowed(r.user, a)}
+	return s, nil
+}
+
+// whatMayI lists the rules that apply to the user in a namespace.
+func whatMayI(c *cluster, r request) (any, error) {
+	var s authorizationv1.SelfSubjectRulesReview
+	if err := r.readObject(&s); err != nil {
+		return nil, err
+	}
+	if s.Spec.Namespace == "" {
+		return nil, apierrors.NewBadRequest("no namespace on request")
+	}
+	s.TypeMeta = metav1.TypeMeta{Kind: "SelfSubjectRulesReview", APIVersion: authorizationv1.SchemeGroupVersion.String()}
+	s.Status = authorizationv1.SubjectRulesReviewStatus{ResourceRules: []authorizationv1.ResourceRule{}, NonResourceRules: []authorizationv1.NonResourceRule{}}
+	for _, rule := range c.rulesOf(r.user, s.Spec.Namespace) {
+		if len(rule.NonResourceURLs) > 0 {
+			s.Status.NonResourceRules = append(s.Status.NonResourceRules, authorizationv1.NonResourceRule{Verbs: rule.Verbs, NonResourceURLs: rule.NonResourceURLs})
+			continue
+		}
+		s.Status.ResourceRules = append(s.Status.ResourceRules, authorizationv1.ResourceRule{
+			Verbs: rule.Verbs, APIGroups: rule.APIGroups, Resources: rule.Resources, ResourceNames: rule.ResourceNames,
+		})
+	}
 	return s, nil
 }

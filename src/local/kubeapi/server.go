@@ -78,8 +78,8 @@ func (c *cluster) serveResource(w http.ResponseWriter, r request, gv schema.Grou
 	if parts[0] == namespaces && len(parts) > 2 {
 		r.namespace, parts = parts[1], parts[2:]
 	}
-	if review, ok := c.review(gv, parts); ok && r.namespace == "" {
-		c.serveReview(w, r, gv, parts[0], review)
+	if v, ok := reviewOf(gv, parts); ok && r.namespace == "" {
+		c.serveReview(w, r, v)
 		return
 	}
 	all := kinds()
@@ -108,7 +108,11 @@ func (c *cluster) serveResource(w http.ResponseWriter, r request, gv schema.Grou
 		return
 	}
 	if !ok {
-		respondError(w, apierrors.NewMethodNotSupported(r.kind.groupResource(), verb))
+		respondError(w, r.kind.unsupported(verb))
+		return
+	}
+	if verb == "watch" {
+		c.serveWatch(w, r)
 		return
 	}
 	answer, status, err := c.do(verb, r)
@@ -126,30 +130,35 @@ func (c *cluster) serveResource(w http.ResponseWriter, r request, gv schema.Grou
 // verb is what the request does, and whether this server can do it.
 func (r request) verb() (verb string, ok bool) {
 	q := r.URL.Query()
+	whole := true // the path fits the verb
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		switch {
 		case q.Get("watch") == "true" || q.Get("watch") == "1":
-			return "watch", false
+			verb = "watch"
 		case r.name == "":
-			return "list", r.subresource == ""
+			verb = "list"
 		default:
-			return "get", r.subresource == ""
+			verb = "get"
 		}
 	case http.MethodPost:
-		return "create", !r.kind.readOnly && r.name == "" || r.kind.resource == serviceAccounts && r.subresource == "token"
-	case http.MethodPut:
-		return "update", !r.kind.readOnly && r.name != "" && r.subresource == ""
-	case http.MethodPatch:
-		return "patch", !r.kind.readOnly && r.name != "" && r.subresource == ""
-	case http.MethodDelete:
-		if r.name == "" {
-			return "deletecollection", false
+		if r.kind.resource == serviceAccounts && r.subresource == "token" {
+			return "create", true
 		}
-		return "delete", !r.kind.readOnly && r.subresource == ""
+		verb, whole = "create", r.name == ""
+	case http.MethodPut:
+		verb, whole = "update", r.name != ""
+	case http.MethodPatch:
+		verb, whole = "patch", r.name != ""
+	case http.MethodDelete:
+		verb = "delete"
+		if r.name == "" {
+			verb = "deletecollection"
+		}
 	default:
-		return strings.ToLower(r.Method), false
+		verb = strings.ToLower(r.Method)
 	}
+	return verb, whole && r.subresource == "" && slices.Contains(r.kind.verbs, verb)
 }
 
 func (c *cluster) do(verb string, r request) (answer any, status int, err error) {
@@ -167,7 +176,9 @@ func (c *cluster) do(verb string, r request) (answer any, status int, err error)
 	case verb == "update":
 		answer, err = c.update(r)
 	case verb == "patch":
-		answer, err = c.patch(r)
+		return c.patch(r)
+	case verb == "deletecollection":
+		answer, err = c.deleteCollection(r)
 	default:
 		answer, err = c.delete(r)
 	}

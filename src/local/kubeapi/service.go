@@ -81,7 +81,7 @@ func (s *Service) Start(ctx context.Context, spec machine.Spec) error {
 	if len(spec.IPs) == 0 {
 		return fmt.Errorf("start %s/%s: it has no address", spec.Group, spec.ID)
 	}
-	if _, worker := spec.Job(jobKubelet); worker {
+	if _, worker := spec.Job(machine.KubeletJob); worker {
 		c, err := s.cluster(spec.Deployment)
 		if err != nil {
 			return err
@@ -184,27 +184,6 @@ func (s *Service) Close() error {
 		errs = append(errs, s.Stop(context.Background(), id.deployment, id.id))
 	}
 	return errors.Join(errs...)
-}
-
-// Node is one worker of a cluster.
-type Node struct {
-	ID     string // BOSH's instance id
-	Name   string // empty for the address
-	IP     netip.Addr
-	AZ     string
-	Labels map[string]string
-	// Schedulable is false while the node is drained.
-	Schedulable bool
-}
-
-// SetNodes replaces the nodes of a cluster, for drivers that know all workers at
-// once instead of starting and stopping them one by one.
-func (s *Service) SetNodes(deployment string, nodes []Node) error {
-	c, err := s.cluster(deployment)
-	if err != nil {
-		return err
-	}
-	return c.setNodes(nodes)
 }
 
 func (s *Service) running(deployment string) []string {

@@ -34,7 +34,10 @@ func nodeColumns() []column {
 		{"Roles", 0, func(object) any { return "<none>" }},
 		{"Version", 0, func(o object) any { return o.(*corev1.Node).Status.NodeInfo.KubeletVersion }},
 		{"Internal-IP", 1, func(o object) any { return o.(*corev1.Node).Status.Addresses[0].Address }},
+		{"External-IP", 1, func(object) any { return "<none>" }},
 		{"OS-Image", 1, func(o object) any { return o.(*corev1.Node).Status.NodeInfo.OSImage }},
+		{"Kernel-Version", 1, func(o object) any { return o.(*corev1.Node).Status.NodeInfo.KernelVersion }},
+		{"Container-Runtime", 1, func(o object) any { return o.(*corev1.Node).Status.NodeInfo.ContainerRuntimeVersion }},
 	}
 }
 

@@ -9,30 +9,26 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/pks-community/pks-release/src/local/kubeapi"
 	"github.com/pks-community/pks-release/src/local/machine"
 )
 
-func TestMachinesWithAKubeletAreNodesWhileTheyRun(t *testing.T) {
+func TestSimulatedMachinesWithAKubeletAreNodesWhileTheyRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	simulated := machine.NewSimulated(machine.Options{})
-	t.Cleanup(func() { _ = simulated.Close() })
-	driver := kubeapi.WithNodes(simulated, f.Service)
+	driver := machine.NewSimulated(machine.Options{KubernetesAPI: f.Service})
+	t.Cleanup(func() { _ = driver.Close() })
 	ctx := t.Context()
 	spec := machine.Spec{Deployment: deployment, Group: "worker", ID: "w0", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.20")}, Jobs: []machine.Job{{Name: "kubelet"}}}
 	other := machine.Spec{Deployment: deployment, Group: "errand", ID: "e0", IPs: spec.IPs, Jobs: []machine.Job{{Name: "apply-specs"}}}
 
-	count := func() int {
-		return len(must[*corev1.NodeList](t)(f.client(adminToken).CoreV1().Nodes().List(ctx, metav1.ListOptions{})).Items)
-	}
 	var counts []int
 	do := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		counts = append(counts, count())
+		nodes := must[*corev1.NodeList](t)(f.client(adminToken).CoreV1().Nodes().List(ctx, metav1.ListOptions{}))
+		counts = append(counts, len(nodes.Items))
 	}
 	cid := must[string](t)(driver.Create(ctx, spec))
 	errand := must[string](t)(driver.Create(ctx, other))
@@ -43,9 +39,10 @@ func TestMachinesWithAKubeletAreNodesWhileTheyRun(t *testing.T) {
 	do(driver.Stop(ctx, cid))
 	do(driver.Start(ctx, cid))
 
-	again := kubeapi.WithNodes(simulated, f.Service) // after a restart of the Director
+	again := machine.NewSimulated(machine.Options{KubernetesAPI: f.Service}) // after a restart of the Director
+	t.Cleanup(func() { _ = again.Close() })
 	do(again.Recover(ctx, []machine.Placement{{
-		CID: cid, Deployment: deployment, Group: "worker", ID: "w0", Jobs: []string{"kubelet"},
+		CID: cid, Deployment: deployment, Group: "worker", ID: "w0", Jobs: []string{"kubelet"}, Started: true,
 		Spec: func(context.Context) (machine.Spec, error) { return spec, nil },
 	}}))
 	do(again.Delete(ctx, cid))

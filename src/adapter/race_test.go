@@ -1,5 +1,0 @@
-//go:build race
-
-package adapter_test
-
-const raceEnabled = true
