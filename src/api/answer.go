@@ -83,7 +83,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		document.Status = status
 		document.Error = http.StatusText(status)
 		document.Message = failure.User
-		document.Path = r.URL.Path
+		document.Path = pks.Shorten(r.URL.Path)
 	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))

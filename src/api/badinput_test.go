@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -159,6 +160,42 @@ func TestBodyOfAWrongMediaTypeIsRefused(t *testing.T) {
 		header := http.Header{"Content-Type": {given}}
 		got := w.send(request{method: "POST", path: "/v1/clusters", token: "cody", body: body, header: header})
 		refused(t, w, got, http.StatusUnsupportedMediaType, "unsupported_media_type", want)
+	}
+}
+
+func TestCompressedBodyIsRefusedAsSuch(t *testing.T) {
+	t.Parallel()
+	body := createWith("demo", "other")
+	for _, given := range []string{"gzip", "br", "GZip, identity"} {
+		w := newWorld(t)
+		header := http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {given}}
+		got := w.send(request{method: "POST", path: "/v1/clusters", token: "cody", body: body, header: header})
+		refused(t, w, got, http.StatusUnsupportedMediaType, "unsupported_media_type",
+			fmt.Sprintf("Content-Encoding %q is not supported. Send the body as it is, without Content-Encoding.", strings.ToLower(given)))
+	}
+	w := newWorld(t)
+	header := http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"Identity"}}
+	if got := w.send(request{method: "POST", path: "/v1/clusters", token: "cody", body: body, header: header}); got.status != http.StatusAccepted {
+		t.Errorf("identity: %d %s", got.status, got.body)
+	}
+}
+
+func TestLongTextsOfTheCallerDoNotFillTheAnswer(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("long", 10_000)
+	for title, sent := range map[string]request{
+		"plan":         {method: "POST", path: "/v1/clusters", body: createWith("small", long)},
+		"profile":      {method: "POST", path: "/v1/clusters", body: createWith(`"plan_name"`, `"network_profile_name":"`+long+`","plan_name"`)},
+		"path":         {method: "GET", path: "/" + long},
+		"method":       {method: long, path: "/v1/plans"},
+		"query":        {method: "GET", path: "/v1/clusters/demo/events?after=" + long},
+		"content type": {method: "POST", path: "/v1/clusters", body: "{}", header: http.Header{"Content-Type": {long}}},
+	} {
+		w := newWorld(t).with("demo", cody)
+		sent.token = "cody"
+		if got := w.send(sent); got.status < 400 || got.status > 499 || len(got.body) > 1500 {
+			t.Errorf("%s: %d with %d bytes", title, got.status, len(got.body))
+		}
 	}
 }
 

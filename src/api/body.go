@@ -4,22 +4,19 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/pks-community/pks-release/src/pks"
 )
 
-const (
-	// maxBody is the size of the largest body that is read, in bytes.
-	maxBody = 1 << 20
-	// bodyTimeout is how long a client may take to send it.
-	bodyTimeout = 30 * time.Second
-)
+// maxBody is the size of the largest body that is read, in bytes.
+const maxBody = 1 << 20
 
 // readBody keeps the body for the handler if the route wants one. Whatever the
 // route, more than maxBody is refused.
-func readBody(w http.ResponseWriter, route route, x *exchange) error {
+func (s *Server) readBody(w http.ResponseWriter, route route, x *exchange) error {
 	if x.request.ContentLength > maxBody {
 		// The rest of the body is not waited for.
 		w.Header().Set("Connection", "close")
@@ -34,16 +31,25 @@ func readBody(w http.ResponseWriter, route route, x *exchange) error {
 	if err := checkMediaType(x.request.Header); err != nil {
 		return err
 	}
+	if err := checkCoding(x.request.Header); err != nil {
+		return err
+	}
 	controller := http.NewResponseController(w)
-	_ = controller.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every writer has a connection behind it
+	_ = controller.SetReadDeadline(time.Now().Add(s.config.BodyTimeout)) // not every writer has a connection behind it
 	body, err := io.ReadAll(http.MaxBytesReader(w, x.request.Body, maxBody))
-	_ = controller.SetReadDeadline(time.Time{})
 	if _, exceeded := errors.AsType[*http.MaxBytesError](err); exceeded {
 		return tooLarge()
 	}
 	if err != nil {
+		// net/http would wait for the rest before it answers, were the deadline
+		// lifted or the connection to go on.
+		w.Header().Set("Connection", "close")
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return pks.Failf(pks.CodeMalformedBody, "The request body was not sent to its end within %s.", s.config.BodyTimeout).WithCause(err)
+		}
 		return pks.Failf(pks.CodeMalformedBody, "The request body could not be read to its end.").WithCause(err)
 	}
+	_ = controller.SetReadDeadline(time.Time{})
 	x.body = body
 	return nil
 }
@@ -61,7 +67,19 @@ func checkMediaType(header http.Header) error {
 	case essence == "":
 		return pks.Failf(pks.CodeUnsupportedMediaType, "The request has no Content-Type.")
 	default:
-		return pks.Failf(pks.CodeUnsupportedMediaType, "Content-Type %q is not supported.", given)
+		return pks.Failf(pks.CodeUnsupportedMediaType, "Content-Type %q is not supported.", pks.Shorten(given))
+	}
+}
+
+// checkCoding refuses compressed bodies, which would otherwise read as damaged
+// ones (RFC 9110 §8.4).
+func checkCoding(header http.Header) error {
+	switch given := strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding"))); given {
+	case "", "identity":
+		return nil
+	default:
+		return pks.Failf(pks.CodeUnsupportedMediaType, "Content-Encoding %q is not supported.", pks.Shorten(given)).
+			WithRemedy("Send the body as it is, without Content-Encoding.")
 	}
 }
 

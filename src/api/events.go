@@ -88,7 +88,7 @@ func number(query url.Values, name string, otherwise, least, most int64) (int64,
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < least || n > most {
-		return 0, pks.Failf(pks.CodeInvalidRequest, "%s is %q; it must be a whole number from %d to %d.", name, text, least, most)
+		return 0, pks.Failf(pks.CodeInvalidRequest, "%s is %q; it must be a whole number from %d to %d.", name, pks.Shorten(text), least, most)
 	}
 	return n, nil
 }

@@ -56,7 +56,7 @@ func (s *Server) run(ctx context.Context, w http.ResponseWriter, route route, x 
 			return answer{}, err
 		}
 	}
-	if err := readBody(w, route, x); err != nil {
+	if err := s.readBody(w, route, x); err != nil {
 		return answer{}, err
 	}
 	return route.handle(ctx, x)

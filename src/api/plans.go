@@ -38,7 +38,7 @@ func (p plans) choose(name string) (pks.Plan, error) {
 			return plan, nil
 		}
 	}
-	return pks.Plan{}, pks.Failf(pks.CodePlanNotFound, "Plan %q not found.", name).
+	return pks.Plan{}, pks.Failf(pks.CodePlanNotFound, "Plan %q not found.", pks.Shorten(name)).
 		WithRemedy("Choose one of: %s.", p.names())
 }
 

@@ -30,7 +30,7 @@ func readProfiles(request *jsonbody.Object) profileNames {
 // there is no resource to make them with.
 func (p profileNames) refuse() error {
 	for _, reference := range p {
-		return pks.Failf(pks.CodeInvalidRequest, "%s: %s %q not found.", reference.member, reference.kind, reference.name).
+		return pks.Failf(pks.CodeInvalidRequest, "%s: %s %q not found.", reference.member, reference.kind, pks.Shorten(reference.name)).
 			WithRemedy("Leave the member out, or name a profile that exists.")
 	}
 	return nil

@@ -23,13 +23,13 @@ func (s *Server) router() *mux.Router {
 }
 
 func (s *Server) routeNotFound(w http.ResponseWriter, r *http.Request) {
-	s.fail(w, r, pks.Failf(pks.CodeRouteNotFound, "There is nothing at %s.", r.URL.Path))
+	s.fail(w, r, pks.Failf(pks.CodeRouteNotFound, "There is nothing at %s.", pks.Shorten(r.URL.Path)))
 }
 
 func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	allowed := s.allowedMethods(r)
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	s.fail(w, r, pks.Failf(pks.CodeMethodNotAllowed, "%s does not work on %s.", r.Method, r.URL.Path).
+	s.fail(w, r, pks.Failf(pks.CodeMethodNotAllowed, "%s does not work on %s.", pks.Shorten(r.Method), pks.Shorten(r.URL.Path)).
 		WithRemedy("Use %s.", strings.Join(allowed, ", ")))
 }
 

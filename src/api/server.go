@@ -54,7 +54,9 @@ type Config struct {
 	// RequestTimeout bounds the work for one request, credentials included,
 	// for which the broker talks to the cluster. Default 2 minutes.
 	RequestTimeout time.Duration
-	Logger         *slog.Logger
+	// BodyTimeout is how long a client may take to send a body. Default 30 s.
+	BodyTimeout time.Duration
+	Logger      *slog.Logger
 }
 
 // Server answers the REST API. Use Handler; it is safe for concurrent use.
@@ -72,6 +74,9 @@ type Server struct {
 func New(config Config) *Server {
 	if config.RequestTimeout == 0 {
 		config.RequestTimeout = 2 * time.Minute
+	}
+	if config.BodyTimeout == 0 {
+		config.BodyTimeout = 30 * time.Second
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -29,6 +30,9 @@ func exactly(f *factory, names ...string) cobra.PositionalArgs {
 		}
 		if len(args) > len(names) {
 			return usagef(c, "%q is one argument too many: %s", args[len(names)], c.UseLine())
+		}
+		if empty := slices.Index(args, ""); empty >= 0 {
+			return usagef(c, "%s is empty: %s", names[empty], c.UseLine())
 		}
 		return nil
 	}

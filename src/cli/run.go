@@ -32,6 +32,9 @@ func Run(ctx context.Context, args []string, system System) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
+		err = f.console.Lost()
+	}
+	if err == nil {
 		return pks.ExitOK
 	}
 	if !f.began {

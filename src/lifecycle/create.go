@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -38,10 +39,25 @@ func (e *Engine) Create(ctx context.Context, req CreateRequest) (pks.Cluster, er
 		return e.accept(ctx, tx, op)
 	})
 	if err != nil {
-		return pks.Cluster{}, err
+		return pks.Cluster{}, e.whileLeaving(ctx, req.Name, err)
 	}
 	e.logAccepted(ctx, op)
 	return cluster, nil
+}
+
+// whileLeaving says so when the cluster that has the name is on its way out:
+// another name is not what is wanted then.
+func (e *Engine) whileLeaving(ctx context.Context, name string, err error) error {
+	taken, ok := errors.AsType[*pks.Failure](err)
+	if !ok || taken.Code != pks.CodeNameTaken {
+		return err
+	}
+	holder, lookErr := e.store.Cluster(ctx, name)
+	if lookErr != nil || !holder.Busy() || holder.LastAction != pks.ActionDelete {
+		return err
+	}
+	return pks.Failf(pks.CodeNameTaken, "A cluster named %s still exists; it is being deleted.", name).
+		WithRemedy("Send the request again when it is gone, or choose another name.")
 }
 
 // accept stores the operation, its first event and its job.

@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -25,6 +24,7 @@ type Engine struct {
 
 	stopping chan struct{}
 	stopOnce sync.Once
+	recorded <-chan *river.Event // closed when the end of every job is stored
 }
 
 // New makes an engine that is not started.
@@ -54,30 +54,12 @@ func (e *Engine) Start(ctx context.Context) error {
 	if reclaimed+requeued > 0 {
 		e.log.InfoContext(ctx, "Operations taken over", "jobs", reclaimed, "requeued", requeued)
 	}
+	e.watchEnd()
 	if err := e.queue.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the queue of operations: %w", err)
 	}
 	return nil
 }
-
-// Stop ends the engine for good. It lets steps that are being taken end, takes no
-// new ones, and returns when all goroutines have ended. When ctx ends, steps are
-// cut short; they will be repeated at the next start.
-func (e *Engine) Stop(ctx context.Context) error {
-	e.stopOnce.Do(func() { close(e.stopping) })
-	err := e.queue.Stop(ctx)
-	if err == nil || !errors.Is(err, ctx.Err()) {
-		return err
-	}
-	cut, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTimeout)
-	defer cancel()
-	if err := e.queue.StopAndCancel(cut); err != nil {
-		return fmt.Errorf("stop the queue of operations: %w", err)
-	}
-	return nil
-}
-
-const cutTimeout = 10 * time.Second
 
 // Cluster finds a cluster by its name.
 func (e *Engine) Cluster(ctx context.Context, name string) (pks.Cluster, error) {

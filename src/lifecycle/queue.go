@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -37,9 +38,18 @@ func (operationJob) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: operationQueue, MaxAttempts: attempts}
 }
 
-// newQueue makes the River client. Jobs are kept no longer than it takes to look
-// into trouble, since the operations have all that matters.
+// newQueue makes the River client.
 func newQueue(e *Engine) (*river.Client[*sql.Tx], error) {
+	config, err := queueConfig(e)
+	if err != nil {
+		return nil, err
+	}
+	return river.NewClient(e.store.Queue().Driver(), config)
+}
+
+// queueConfig is how the queue works for the engine. Jobs are kept no longer than
+// it takes to look into trouble, since the operations have all that matters.
+func queueConfig(e *Engine) (*river.Config, error) {
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &operationWorker{engine: e}); err != nil {
 		return nil, err
@@ -59,7 +69,7 @@ func newQueue(e *Engine) (*river.Client[*sql.Tx], error) {
 			func() (river.JobArgs, *river.InsertOpts) { return reclaimJob{}, nil },
 			&river.PeriodicJobOpts{RunOnStart: true}))
 	}
-	return river.NewClient(e.store.Queue().Driver(), &river.Config{
+	return &river.Config{
 		CompletedJobRetentionPeriod: time.Hour,
 		FetchCooldown:               min(50*time.Millisecond, e.cfg.pace.fetch),
 		FetchPollInterval:           e.cfg.pace.fetch,
@@ -70,7 +80,7 @@ func newQueue(e *Engine) (*river.Client[*sql.Tx], error) {
 		ID:                          e.store.Queue().Worker,
 		Queues:                      map[string]river.QueueConfig{operationQueue: {MaxWorkers: e.cfg.Workers}},
 		Workers:                     workers,
-	})
+	}, nil
 }
 
 // enqueue adds the operation's job to the transaction that stores the operation.
@@ -136,12 +146,25 @@ func (e *Engine) queuedOperations(ctx context.Context) (map[string]bool, error) 
 }
 
 // quietHandler passes warnings and errors alone: the queue's routine is not the
-// operator's.
+// operator's, nor is what it gives up because it is being stopped.
 type quietHandler struct{ slog.Handler }
 
 func (h quietHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
 }
+
+func (h quietHandler) Handle(ctx context.Context, r slog.Record) error {
+	cancelled := false
+	r.Attrs(func(a slog.Attr) bool {
+		cancelled = strings.Contains(a.Value.String(), context.Canceled.Error())
+		return !cancelled
+	})
+	if cancelled {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
 func (h quietHandler) WithAttrs(a []slog.Attr) slog.Handler {
 	return quietHandler{h.Handler.WithAttrs(a)}
 }

@@ -351,6 +351,20 @@ func TestTakenNameLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestNameOfALeavingClusterIsSaidToBecomeFree(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.delete(t, r.ready(t, "demo").ID)
+	_, err := r.Create(t.Context(), createRequest("demo"))
+	if f := pks.AsFailure(err); f.Code != pks.CodeNameTaken || !strings.Contains(f.User, "is being deleted") || !strings.Contains(f.Remedy, "when it is gone") {
+		t.Errorf("while it leaves: %+v", f)
+	}
+	stepUntilSettledByID(t, r.Engine, c.OperationID)
+	if _, err := r.Create(t.Context(), createRequest("demo")); err != nil {
+		t.Errorf("when it is gone: %v", err)
+	}
+}
+
 func TestErrorOfAChangeComesBackAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

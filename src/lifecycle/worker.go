@@ -48,7 +48,19 @@ func (w *operationWorker) Work(ctx context.Context, job *river.Job[operationJob]
 			// The store failed, or the step took too long. No attempt is used up: this
 			// ends when the store is back.
 			e.log.WarnContext(ctx, "Step of an operation put off", "operation", job.Args.OperationID, "error", err)
+			e.outlastOutage(ctx)
 			return river.JobSnooze(e.cfg.pace.store)
+		}
+	}
+}
+
+// outlastOutage keeps the job while the database is away. The queue tries to
+// store a job's end for some seconds alone; then the job would be nobody's until
+// the queue rescues it, minutes after the database is back.
+func (e *Engine) outlastOutage(ctx context.Context) {
+	for e.store.Ping(ctx) != nil {
+		if !e.linger(ctx, e.cfg.pace.store) {
+			return
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (s *SQL) ClusterByID(ctx context.Context, id string) (pks.Cluster, error) {
 func foundCluster(row *clusterRow, wanted string, err error) (pks.Cluster, error) {
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return pks.Cluster{}, pks.Failf(pks.CodeClusterNotFound, "Cluster %s not found.", wanted)
+		return pks.Cluster{}, pks.Failf(pks.CodeClusterNotFound, "Cluster %s not found.", pks.Shorten(wanted))
 	case err != nil:
 		return pks.Cluster{}, asFailure(fmt.Errorf("read cluster: %w", err))
 	default:

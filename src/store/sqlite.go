@@ -59,7 +59,7 @@ func openSQLite(ctx context.Context, cfg Config) (_ *SQL, err error) {
 	writer.SetMaxOpenConns(1)
 	s.write = bun.NewDB(writer, sqlitedialect.New())
 	if err := migrate(ctx, s.Queue(), cfg.Logger); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	reader, err := sql.Open("sqlite", sqliteURI(path, "_pragma=query_only(1)"))
 	if err != nil {
@@ -105,7 +105,7 @@ func lockFile(ctx context.Context, path string) (unlock func() error, err error)
 func makePrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("open database: %w", err)
+		return err // names the file
 	}
 	return errors.Join(f.Chmod(0o600), f.Close())
 }

@@ -129,7 +129,7 @@ func TestBadConfigurationRefused(t *testing.T) {
 		"bad dsn":            {store.Config{Driver: store.Postgres, DSN: "postgres://u:" + password + "@h:port/db"}, "not a PostgreSQL connection string"},
 		"no server":          {store.Config{Driver: store.Postgres, DSN: pks.Secret("host=" + folder + " user=u dbname=d password=" + password)}, "connect to database"},
 		"folder is a file":   {store.Config{Driver: store.SQLite, Path: filepath.Join(notADatabase, "a.db")}, "make folder of database"},
-		"path is a folder":   {store.Config{Driver: store.SQLite, Path: folder}, "open database"},
+		"path is a folder":   {store.Config{Driver: store.SQLite, Path: folder}, "is a directory"},
 		"file is not SQLite": {store.Config{Driver: store.SQLite, Path: notADatabase}, "not a database"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -106,7 +106,7 @@ func Parse(content []byte) (Config, error) {
 		if errors.Is(err, io.EOF) {
 			return Config{}, errors.New("the file is empty")
 		}
-		return Config{}, err
+		return Config{}, explain(content, err)
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return Config{}, errors.New("the file holds more than one YAML document")

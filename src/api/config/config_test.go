@@ -83,9 +83,9 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 func TestBadConfigurationIsRefusedByKey(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ old, changed, want string }{
-		"unknown key":            {"log: {", "logs: {", "field logs not found"},
-		"unknown inner key":      {"client_id:", "clientid:", "field clientid not found"},
-		"unknown plan key":       {"max_worker_instances:", "max_workers:", "field max_workers not found"},
+		"unknown key":            {"log: {", "logs: {", "line 16: the key logs is not known"},
+		"unknown inner key":      {"client_id:", "clientid:", "the key clientid is not known"},
+		"unknown plan key":       {"max_worker_instances:", "max_workers:", "the key max_workers is not known"},
 		"key twice":              {"poll_interval: 1s", "poll_interval: 1s\npoll_interval: 2s", `"poll_interval" already defined`},
 		"second document":        {"log: {level: debug}", "log: {level: debug}\n---\nlisten: x:1", "more than one YAML document"},
 		"bad listen":             {"127.0.0.1:9021", "9021", `listen is "9021"; it must be HOST:PORT`},
@@ -108,7 +108,16 @@ func TestBadConfigurationIsRefusedByKey(t *testing.T) {
 		"no broker password":     {"password: broker-secret, ", "", "broker.password is missing"},
 		"no service":             {", service_id: svc", "", "broker.service_id is missing"},
 		"timeout out of range":   {"timeout: 45s", "timeout: 1ms", "broker.timeout is 1ms; it must be from 1s to 10m0s"},
-		"timeout without a unit": {"timeout: 45s", "timeout: x", "cannot unmarshal !!str `x` into time.Duration"},
+		"timeout without a unit": {"timeout: 45s", "timeout: x", `line 11: broker.timeout is "x"; it must be a duration with its unit, for example 10s or 2m`},
+		"number for a duration":  {"timeout: 45s", "timeout: 60", `broker.timeout is "60"; it must be a duration with its unit`},
+		"workers not a number":   {"max_worker_instances: 50", "max_worker_instances: many", `line 14: plans[0].max_worker_instances is "many"; it must be a whole number`},
+		"flag that is none":      {"allow_privileged_containers: true", "allow_privileged_containers: perhaps", `plans[0].allow_privileged_containers is "perhaps"; it must be true or false`},
+		"group for a text":       {"kubernetes_version: 1.34.2", "kubernetes_version: {a: b}", "kubernetes_version must be a text"},
+		"text for a group":       {"log: {level: debug}", "log: debug", `log is "debug"; it must be a group of keys`},
+		"text for a list":        {"audiences: [pks.clusters, other]", "audiences: pks", `uaa.audiences is "pks"; it must be a list`},
+		"list for a secret":      {"password: broker-secret", "password: [broker-secret]", "broker.password must be a text"},
+		"tab":                    {"  url: https://uaa", "\turl: https://uaa", "line 5 is indented with a tab; YAML wants blanks"},
+		"open bracket":           {"log: {level: debug}", "log: {level: debug", "line 15"},
 		"no Kubernetes":          {"kubernetes_version: 1.34.2\n", "", "kubernetes_version is missing"},
 		"no plans":               {"- {id: p1", "# {id: p1", "plans is empty"},
 		"plan without id":        {"id: p1, ", "", "plans[0].id is missing"},
@@ -119,7 +128,7 @@ func TestBadConfigurationIsRefusedByKey(t *testing.T) {
 		"plan twice": {"plans:\n", "plans:\n- {id: p1, name: small, description: one, master_instances: 1, worker_instances: 1, max_worker_instances: 1}\n",
 			`plans[1].id "p1" is another plan's too`},
 		"polling too fast": {"poll_interval: 1s", "poll_interval: 1ms", "poll_interval is 1ms; it must be from 10ms to 1h0m0s"},
-		"unknown level":    {"level: debug", "level: loud", "loud"},
+		"unknown level":    {"level: debug", "level: loud", `log.level is "loud"; it must be debug, info, warn or error`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -69,11 +69,11 @@ func (o *Object) Whole(name string) *int {
 	f, err := strconv.ParseFloat(digits, 64)
 	switch {
 	case strings.Trim(digits, "0123456789+-.eE") != "", err != nil && !errors.Is(err, strconv.ErrRange):
-		o.faults.add("%s is %q; it must be %s.", path, shorten(digits), want)
+		o.faults.add("%s is %q; it must be %s.", path, pks.Shorten(digits), want)
 	case math.Abs(f) > math.MaxInt32:
-		o.faults.add("%s is %s, which is too large.", path, shorten(digits))
+		o.faults.add("%s is %s, which is too large.", path, pks.Shorten(digits))
 	case f != math.Trunc(f):
-		o.faults.add("%s is %s; it must be %s.", path, shorten(digits), want)
+		o.faults.add("%s is %s; it must be %s.", path, pks.Shorten(digits), want)
 	default:
 		return ptr(int(f))
 	}
@@ -94,7 +94,7 @@ func (o *Object) Flag(name string) *bool {
 		case "false":
 			return ptr(false)
 		}
-		o.faults.add("%s is %q; it must be true or false.", o.Path(name), shorten(value))
+		o.faults.add("%s is %q; it must be true or false.", o.Path(name), pks.Shorten(value))
 	default:
 		o.wrongKind(o.Path(name), value, "true or false")
 	}

@@ -100,7 +100,7 @@ func (p *parser) object(path string, depth int) (any, error) {
 		}
 		at := join(path, name)
 		if _, twice := members[name]; twice {
-			return nil, malformed("The request body has the member %s twice.", shorten(at))
+			return nil, malformed("The request body has the member %s twice.", pks.Shorten(at))
 		}
 		if members[name], err = p.value(at, depth+1); err != nil {
 			return nil, err
@@ -131,17 +131,4 @@ func join(path, name string) string {
 		return name
 	}
 	return path + "." + name
-}
-
-// shorten keeps a name that a client chose from filling the error.
-func shorten(text string) string {
-	const most = 120
-	if len(text) <= most {
-		return text
-	}
-	cut := most
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "…"
 }

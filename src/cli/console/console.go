@@ -15,6 +15,7 @@ type Console struct {
 	out    io.Writer
 	err    io.Writer
 	getenv func(string) string
+	lost   error // the first write of a result that failed
 }
 
 // New takes the streams as they are; nothing is read or written yet.
@@ -29,7 +30,16 @@ func (c *Console) Out() io.Writer { return c.out }
 func (c *Console) Err() io.Writer { return c.err }
 
 // Printf writes a result. Every text from outside must have gone through Clean.
-func (c *Console) Printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
+func (c *Console) Printf(format string, args ...any) { c.result(fmt.Sprintf(format, args...)) }
+
+// Lost is why a result did not arrive: a full disk, say.
+func (c *Console) Lost() error { return c.lost }
+
+func (c *Console) result(text string) {
+	if _, err := io.WriteString(c.out, text); err != nil && c.lost == nil {
+		c.lost = fmt.Errorf("the output could not be written: %w", err)
+	}
+}
 
 // Notef writes what is not a result.
 func (c *Console) Notef(format string, args ...any) { _, _ = fmt.Fprintf(c.err, format, args...) }

@@ -19,6 +19,6 @@ func (c *Console) JSON(raw json.RawMessage) error {
 	if !bytes.HasSuffix(out.Bytes(), []byte("\n")) {
 		out.WriteByte('\n')
 	}
-	_, err := out.WriteTo(c.out)
-	return err
+	c.result(out.String())
+	return nil
 }

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"io"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -20,7 +19,7 @@ func (c *Console) Block(fields []Field) {
 		out.WriteString(strings.TrimRight(pad(f.Label+":", labelWidth)+Clean(f.Value), " "))
 		out.WriteByte('\n')
 	}
-	_, _ = io.WriteString(c.out, out.String())
+	c.result(out.String())
 }
 
 // Table writes a header and rows; columns are two spaces apart and as wide as
@@ -50,7 +49,7 @@ func (c *Console) Table(header []string, rows [][]string) {
 		out.WriteString(strings.TrimRight(strings.Join(cells, "  "), " "))
 		out.WriteByte('\n')
 	}
-	_, _ = io.WriteString(c.out, out.String())
+	c.result(out.String())
 }
 
 func pad(text string, width int) string {

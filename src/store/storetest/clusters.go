@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,6 +87,10 @@ func unknownClusterNotFound(t *testing.T, s store.Store) {
 	_, err := s.Cluster(t.Context(), "Demo")
 	if f := wantCode(t, err, pks.CodeClusterNotFound); f.User != "Cluster Demo not found." {
 		t.Errorf("text %q", f.User)
+	}
+	_, err = s.Cluster(t.Context(), strings.Repeat("long", 10_000))
+	if f := wantCode(t, err, pks.CodeClusterNotFound); len(f.User) > 200 {
+		t.Errorf("the text has %d bytes", len(f.User))
 	}
 	_, err = s.ClusterByID(t.Context(), "demo")
 	wantCode(t, err, pks.CodeClusterNotFound)
