@@ -37,11 +37,7 @@ type usageError struct{ error }
 func newRoot(build Build) *cobra.Command {
 	var dir string
 	layout := func() (stack.Layout, error) {
-		if dir != "" {
-			return stack.Layout{Dir: dir}, nil
-		}
-		d, err := stack.DefaultDir()
-		return stack.Layout{Dir: d}, err
+		return stack.NewLayout(dir)
 	}
 	root := &cobra.Command{
 		Use:   "pks-local",

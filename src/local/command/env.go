@@ -26,9 +26,9 @@ everything; treat the output as a secret.`,
 			if err != nil {
 				return err
 			}
-			i, err := stack.Running(l)
+			i, err := running(l)
 			if err != nil {
-				return fmt.Errorf("%w: start it with 'pks-local up'", err)
+				return err
 			}
 			secrets, err := stack.ReadSecrets(l)
 			if err != nil {

@@ -57,16 +57,18 @@ func newLogs(layout layoutFunc) *cobra.Command {
 }
 
 func loggedPrograms(l stack.Layout) ([]string, error) {
-	files, err := filepath.Glob(l.Log("*"))
-	if err != nil {
+	files, err := os.ReadDir(filepath.Dir(l.Log("any")))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("look for logs: %w", err)
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("there are no logs in %s yet: start the stack with 'pks-local up'", l.Dir)
 	}
 	var programs []string
 	for _, f := range files {
-		programs = append(programs, strings.TrimSuffix(filepath.Base(f), ".log"))
+		if name, ok := strings.CutSuffix(f.Name(), ".log"); ok {
+			programs = append(programs, name)
+		}
+	}
+	if len(programs) == 0 {
+		return nil, fmt.Errorf("there are no logs in %s yet: start the stack with 'pks-local up'", l.Dir)
 	}
 	return programs, nil
 }

@@ -17,10 +17,10 @@ func newReset(layout layoutFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := stack.Reset(l); err != nil {
+			if err := stack.Reset(c.Context(), l); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s is removed.\n", l.Dir)
+			fmt.Fprintf(c.OutOrStdout(), "The data in %s is removed.\n", l.Dir)
 			return nil
 		},
 	}

@@ -1,11 +1,13 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -32,7 +34,7 @@ func newServe(build Build, layout layoutFunc) *cobra.Command {
 
 			var progress io.Writer = c.OutOrStdout()
 			if report {
-				pipe := os.NewFile(readyFD, "report")
+				pipe := os.NewFile(reportFD, "report")
 				defer pipe.Close()
 				progress = pipe
 			}
@@ -44,19 +46,21 @@ func newServe(build Build, layout layoutFunc) *cobra.Command {
 
 			ready := func(i stack.Instance) {
 				if report {
-					fmt.Fprintln(progress, "ready")
+					fmt.Fprintln(progress, reportReady)
 					return
 				}
 				fmt.Fprintln(progress)
 				printWelcome(progress, l, i)
 			}
-			if err := stack.Serve(ctx, l, options, ready); err != nil {
-				if report {
-					fmt.Fprintln(progress, "error: "+err.Error())
-				}
-				return err
+			err = stack.Serve(ctx, l, options, ready)
+			switch {
+			case !report || err == nil:
+			case errors.Is(err, stack.ErrServed):
+				fmt.Fprintln(progress, reportServed)
+			default:
+				fmt.Fprintln(progress, reportError+strings.ReplaceAll(err.Error(), "\n", "; "))
 			}
-			return nil
+			return err
 		},
 	}
 	flags.register(c)

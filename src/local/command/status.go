@@ -22,10 +22,7 @@ func newStatus(layout layoutFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			i, err := stack.Running(l)
-			if errors.Is(err, stack.ErrNotRunning) {
-				return fmt.Errorf("%w: start it with 'pks-local up'", err)
-			}
+			i, err := running(l)
 			if err != nil {
 				return err
 			}
@@ -44,6 +41,18 @@ func newStatus(layout layoutFunc) *cobra.Command {
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// running is the state of the stack, or an error that says what to do.
+func running(l stack.Layout) (stack.Instance, error) {
+	i, err := stack.Running(l)
+	switch {
+	case errors.Is(err, stack.ErrNotRunning):
+		return i, fmt.Errorf("%w: start it with 'pks-local up'", err)
+	case errors.Is(err, stack.ErrBusy):
+		return i, fmt.Errorf("%w: try again in a moment", err)
+	}
+	return i, err
 }
 
 func printStatus(out io.Writer, l stack.Layout, i stack.Instance, parts []stack.Part) error {

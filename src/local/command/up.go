@@ -2,22 +2,30 @@ package command
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pks-community/pks-release/src/local/stack"
 )
 
-// readyFD is the descriptor on which the background process reports how its
-// start goes; progress lines, then "ready" or "error: TEXT".
-const readyFD = 3
+// reportFD is the descriptor on which the background process reports how its
+// start goes: progress lines, then one of the words below.
+const (
+	reportFD     = 3
+	reportReady  = "ready"
+	reportServed = "served"  // by another process
+	reportError  = "error: " // and why
+)
 
 func newUp(build Build, layout layoutFunc) *cobra.Command {
 	var flags stackFlags
@@ -29,28 +37,27 @@ func newUp(build Build, layout layoutFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+			defer stop()
 			out := c.OutOrStdout()
-			if i, err := stack.Running(l); err == nil {
+			switch i, err := awaitStack(ctx, l); {
+			case err == nil:
 				fmt.Fprintf(out, "The stack is running already (process %d).\n\n", i.PID)
 				printWelcome(out, l, i)
 				return nil
-			} else if !errors.Is(err, stack.ErrNotRunning) {
+			case !errors.Is(err, stack.ErrNotRunning):
 				return err
 			}
-			options, err := flags.options(c, build)
-			if err != nil {
-				return err
-			}
-			if err := options.Ports.Free(); err != nil {
+			if _, err := flags.options(c, build); err != nil {
 				return err
 			}
 			if err := l.Make(); err != nil {
 				return err
 			}
-			if err := startInBackground(out, l, flags.args(c, l)); err != nil {
+			if err := startInBackground(ctx, out, l, flags.args(c, l)); err != nil {
 				return err
 			}
-			i, err := stack.Running(l)
+			i, err := awaitStack(ctx, l)
 			if err != nil {
 				return err
 			}
@@ -63,9 +70,18 @@ func newUp(build Build, layout layoutFunc) *cobra.Command {
 	return c
 }
 
+// patience is how long up waits for a stack that another one starts or stops.
+const patience = 90 * time.Second
+
+func awaitStack(ctx context.Context, l stack.Layout) (stack.Instance, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return stack.Await(ctx, l)
+}
+
 // startInBackground runs "pks-local serve" in a session of its own and passes on
 // what it reports until it is ready.
-func startInBackground(out io.Writer, l stack.Layout, args []string) error {
+func startInBackground(ctx context.Context, out io.Writer, l stack.Layout, args []string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -92,13 +108,20 @@ func startInBackground(out io.Writer, l stack.Layout, args []string) error {
 	}
 	writer.Close()
 
+	// Whoever interrupts the command does not want the stack any more.
+	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
+
 	lines := bufio.NewScanner(reader)
 	for lines.Scan() {
 		line := lines.Text()
-		if line == "ready" {
+		text, failed := strings.CutPrefix(line, reportError)
+		switch {
+		case line == reportReady:
 			return cmd.Process.Release()
-		}
-		if text, ok := strings.CutPrefix(line, "error: "); ok {
+		case line == reportServed:
+			// Somebody else was quicker: that one's stack is as good.
+			return ignoreExit(cmd.Wait())
+		case failed:
 			return errors.Join(errors.New(text), ignoreExit(cmd.Wait()))
 		}
 		fmt.Fprintln(out, line)

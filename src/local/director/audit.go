@@ -2,7 +2,6 @@ package director
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -43,7 +42,7 @@ func (d *Director) audit(ctx context.Context, user, action, objectType, objectNa
 }
 
 func (a *audit) store(ctx context.Context) {
-	if errors.Is(context.Cause(ctx), errClosing) {
+	if a.d.queue.open.Err() != nil {
 		return
 	}
 	if err := a.d.state.AddEvent(context.WithoutCancel(ctx), &a.event); err != nil {

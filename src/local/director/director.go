@@ -56,6 +56,11 @@ type Config struct {
 	Workers int
 	// Timing changes how long the Director waits.
 	Timing Timing
+	// ResumeTasks makes a Director that is started again finish the deploys, deletions and errands
+	// which it was in the middle of. They keep their ids and their events, do their work once more
+	// from the beginning, and find most of it done. A real Director does not do that: it ends them
+	// with the state error, as this one does without the option.
+	ResumeTasks bool
 	// Seed is what a new Director is given; see Seed.
 	Seed Seed
 }
@@ -113,7 +118,8 @@ type Director struct {
 }
 
 // New starts a Director on the state in config.Dir: it takes over the machines that should exist,
-// ends the tasks that were running when it stopped, and goes on with those that were queued.
+// ends (or resumes) the tasks that were running when it stopped, and goes on with those that were
+// queued.
 func New(config Config) (*Director, error) {
 	if config.Name == "" {
 		config.Name = DefaultName
@@ -160,7 +166,7 @@ func (d *Director) begin(ctx context.Context) error {
 	if err := d.recover(ctx); err != nil {
 		return err
 	}
-	waiting, err := d.state.AbandonTasks(ctx)
+	waiting, err := d.state.AbandonTasks(ctx, d.resumable())
 	if err != nil {
 		return err
 	}
@@ -171,6 +177,15 @@ func (d *Director) begin(ctx context.Context) error {
 	d.handler = newHandler(d)
 	d.queue.start(d.config.Workers)
 	return nil
+}
+
+// resumable lists the types of task that are taken up again after a stop: those which operators wait
+// for, and which do no harm when they are done twice.
+func (d *Director) resumable() []string {
+	if !d.config.ResumeTasks {
+		return nil
+	}
+	return []string{typeDeploy, typeDelete, typeErrand}
 }
 
 // plant stores the seed's parts that are not there.

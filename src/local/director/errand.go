@@ -224,7 +224,7 @@ func (p *plan) removeErrandMachines(ctx context.Context, t *task, temporary []*i
 	if keepAlive {
 		return nil
 	}
-	ctx = withoutCancel(ctx)
+	ctx = p.d.queue.open // also after a cancellation
 	var errs []error
 	for _, i := range temporary {
 		if i.VMCID == "" {
@@ -238,15 +238,6 @@ func (p *plan) removeErrandMachines(ctx context.Context, t *task, temporary []*i
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-// withoutCancel is a context for what must be done even when the task was cancelled, but not when
-// the Director closes.
-func withoutCancel(ctx context.Context) context.Context {
-	if errors.Is(context.Cause(ctx), errClosing) {
-		return ctx
-	}
-	return context.WithoutCancel(ctx)
 }
 
 // runAll runs errands in parallel and counts those that succeeded, failed and were cancelled.
@@ -297,7 +288,7 @@ func (p *plan) runOne(ctx context.Context, t *task, running *stage, r errandRun)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return outcome, err
 	}
-	after := withoutCancel(ctx)
+	after := p.d.queue.open // also of a cancelled errand
 	logs, err := p.d.fetchLogs(after, t, i, outcome)
 	if err != nil {
 		return outcome, err

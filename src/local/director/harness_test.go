@@ -123,6 +123,7 @@ type setup struct {
 	workers  int
 	auth     auth.Authenticator
 	seed     *director.Seed
+	resume   bool
 }
 
 func start(t *testing.T, s setup) *bench {
@@ -147,7 +148,7 @@ func start(t *testing.T, s setup) *bench {
 	machines := machine.NewSimulated(s.machines)
 	d, err := director.New(director.Config{
 		Dir: s.dir, Name: "TestDirector", Auth: s.auth, Machines: machines, Credentials: vars, Workers: s.workers,
-		Logger: slog.New(slog.DiscardHandler), Timing: s.timing, Seed: *s.seed, ConfigServerURL: "https://config-server:8844",
+		ResumeTasks: s.resume, Logger: slog.New(slog.DiscardHandler), Timing: s.timing, Seed: *s.seed, ConfigServerURL: "https://config-server:8844",
 	})
 	if err != nil {
 		t.Fatal(err)

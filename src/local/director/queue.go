@@ -3,7 +3,6 @@ package director
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -22,11 +21,17 @@ type queue struct {
 	running map[int64]context.CancelCauseFunc
 	closing bool
 	idle    sync.WaitGroup
+
+	// open ends when running tasks are given up. It is the parent of every task's context, and what
+	// a cancelled task tidies up with.
+	open   context.Context
+	giveUp context.CancelCauseFunc
 }
 
 func newQueue(d *Director, waiting []int64) *queue {
 	q := &queue{d: d, waiting: waiting, running: map[int64]context.CancelCauseFunc{}}
 	q.wake = sync.NewCond(&q.mu)
+	q.open, q.giveUp = context.WithCancelCause(context.Background())
 	return q
 }
 
@@ -95,7 +100,7 @@ func (q *queue) work() {
 }
 
 func (q *queue) run(id int64) error {
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, cancel := context.WithCancelCause(q.open)
 	defer cancel(nil)
 	q.mu.Lock()
 	if q.closing {
@@ -124,7 +129,10 @@ func (q *queue) run(id int64) error {
 	if row.State == state.Cancelling {
 		cancel(errCancelled)
 	}
-	t := &task{d: q.d, row: row, givenUp: func() bool { return errors.Is(context.Cause(ctx), errClosing) }}
+	t := &task{d: q.d, row: row, givenUp: func() bool { return q.open.Err() != nil }}
+	if err := t.takeUp(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
 	t.run(ctx)
 	return nil
 }
@@ -152,6 +160,7 @@ func (q *queue) cancel(ctx context.Context, t state.Task) error {
 
 // close lets the workers finish until ctx ends, then stops what still runs.
 func (q *queue) close(ctx context.Context) {
+	defer q.giveUp(errClosing)
 	q.mu.Lock()
 	q.closing = true
 	q.wake.Broadcast()
@@ -166,11 +175,7 @@ func (q *queue) close(ctx context.Context) {
 		return
 	case <-ctx.Done():
 	}
-	q.mu.Lock()
-	for _, stop := range q.running {
-		stop(errClosing)
-	}
-	q.mu.Unlock()
+	q.giveUp(errClosing)
 	<-done
 }
 

@@ -2,6 +2,7 @@ package director
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -76,6 +77,9 @@ func (d *Director) deleteDeployment(ctx context.Context, t *task, payload delete
 	}
 	defer release()
 	if _, err := d.state.Deployment(ctx, payload.Name); err != nil {
+		if errors.Is(err, state.ErrNotFound) && t.resumed {
+			return "/deployments/" + payload.Name, nil // the interrupted run came that far
+		}
 		return "", vanished(payload.Name, err)
 	}
 	audit := t.audit(ctx, "delete", "deployment", payload.Name, payload.Name, "")

@@ -35,9 +35,25 @@ type task struct {
 
 	// emitting makes taking the time of an event and writing it one step.
 	emitting sync.Mutex
+	// resumed says that the task has run before, until the Director was stopped.
+	resumed bool
 	// mu guards sizes, the lengths of the outputs.
 	mu    sync.Mutex
 	sizes map[string]int64
+}
+
+// takeUp finds out what an earlier run of the task has left. Every run writes at least one event.
+func (t *task) takeUp(ctx context.Context) error {
+	t.sizes = map[string]int64{}
+	for _, kind := range []string{state.EventOutput, state.ResultOutput, state.DebugOutput, state.CPIOutput} {
+		size, err := t.d.state.OutputSize(ctx, t.row.ID, kind)
+		if err != nil {
+			return err
+		}
+		t.sizes[kind] = size
+	}
+	t.resumed = t.sizes[state.EventOutput] > 0
+	return nil
 }
 
 // work is what a task does. It returns the task's result.
@@ -69,8 +85,7 @@ func (t *task) run(ctx context.Context) {
 	t.d.logger.InfoContext(ctx, "task started", "task", t.row.ID, "description", t.row.Description)
 	begun := time.Now()
 	result, err := t.work(ctx)
-	cause := context.Cause(ctx)
-	if errors.Is(cause, errClosing) {
+	if t.givenUp() {
 		t.d.logger.WarnContext(ctx, "task given up", "task", t.row.ID, "description", t.row.Description)
 		return
 	}
@@ -122,9 +137,6 @@ func (t *task) write(kind, text string) {
 	defer t.mu.Unlock()
 	if t.givenUp() {
 		return
-	}
-	if t.sizes == nil {
-		t.sizes = map[string]int64{}
 	}
 	if err := t.d.state.AppendOutput(context.Background(), t.row.ID, kind, t.sizes[kind], text); err != nil {
 		t.d.logger.Error("task output is lost", "task", t.row.ID, "error", err)

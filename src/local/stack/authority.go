@@ -26,19 +26,18 @@ const (
 )
 
 // ensureCertificates makes the CA at first start, and the server certificate
-// then and whenever it is about to expire. The CA stays, so that clients which
-// trust it go on working.
+// then, whenever it is about to expire and when it cannot be used. The CA stays,
+// so that clients which trust it go on working.
 func ensureCertificates(l Layout, now time.Time) (tls.Certificate, error) {
 	ca, caKey, err := loadOrMakeCA(l, now)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
+	// Nobody keeps a copy of the server certificate, so one that cannot be used
+	// is made anew, whatever is the matter with it.
 	pair, err := tls.LoadX509KeyPair(l.ServerCertificate(), l.ServerKey())
-	if err == nil && pair.Leaf.NotAfter.After(now.Add(renewBefore)) && pair.Leaf.CheckSignatureFrom(ca) == nil {
+	if err == nil && !now.Before(pair.Leaf.NotBefore) && pair.Leaf.NotAfter.After(now.Add(renewBefore)) && pair.Leaf.CheckSignatureFrom(ca) == nil {
 		return pair, nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return tls.Certificate{}, fmt.Errorf("read the server certificate: %w", err)
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -69,10 +68,14 @@ func loadOrMakeCA(l Layout, now time.Time) (*x509.Certificate, *ecdsa.PrivateKey
 		if !ok {
 			return nil, nil, fmt.Errorf("%s is not an ECDSA key: run 'pks-local reset' to begin anew", l.caKey())
 		}
+		if now.Before(pair.Leaf.NotBefore) || now.After(pair.Leaf.NotAfter) {
+			return nil, nil, fmt.Errorf("the CA in %s is valid from %s to %s: set the clock of this machine right, or begin anew with 'pks-local reset'",
+				l.CACertificate(), pair.Leaf.NotBefore.Format(time.DateTime), pair.Leaf.NotAfter.Format(time.DateTime))
+		}
 		return pair.Leaf, key, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("read the CA: %w", err)
+		return nil, nil, fmt.Errorf("the CA in %s and %s is damaged: %w: restore it, or begin anew with 'pks-local reset'", l.CACertificate(), l.caKey(), err)
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

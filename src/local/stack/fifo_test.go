@@ -10,7 +10,10 @@ import (
 
 // events is a named pipe: reading a line waits for the next event that a script
 // writes.
-type events struct{ lines *bufio.Reader }
+type events struct {
+	path  string
+	lines *bufio.Reader
+}
 
 func newEvents(t *testing.T, path string) events {
 	t.Helper()
@@ -23,7 +26,7 @@ func newEvents(t *testing.T, path string) events {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	return events{bufio.NewReader(f)}
+	return events{path, bufio.NewReader(f)}
 }
 
 func (e events) next(t *testing.T) string {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,11 +33,19 @@ type Child struct {
 	Restarts int    `json:"restarts"`
 }
 
-// ErrNotRunning says that no process serves the data folder.
-var ErrNotRunning = errors.New("the stack is not running")
+var (
+	// ErrNotRunning says that no process serves the data folder.
+	ErrNotRunning = errors.New("the stack is not running")
+	// ErrBusy says that a process serves the data folder, but that the stack is
+	// not (or no longer) ready for use.
+	ErrBusy = errors.New("the stack is starting or stopping")
+	// ErrServed says that another process serves the data folder.
+	ErrServed = errors.New("another pks-local serves this data folder")
+)
 
 // Running reads the state of the stack that serves the folder, or returns
-// ErrNotRunning. What a killed stack left behind does not count: the lock tells.
+// ErrNotRunning or ErrBusy. What a killed stack left behind does not count: the
+// lock tells.
 func Running(l Layout) (Instance, error) {
 	held, err := lockHeld(l)
 	if err != nil {
@@ -46,26 +56,53 @@ func Running(l Layout) (Instance, error) {
 	}
 	raw, err := os.ReadFile(l.State())
 	if errors.Is(err, fs.ErrNotExist) {
-		return Instance{}, fmt.Errorf("a stack is starting or stopping in %s: try again in a moment", l.Dir)
+		return Instance{}, ErrBusy
 	}
 	if err != nil {
 		return Instance{}, fmt.Errorf("read the state: %w", err)
 	}
 	var i Instance
 	if err := json.Unmarshal(raw, &i); err != nil {
-		return Instance{}, fmt.Errorf("read %s: %w", l.State(), err)
+		return Instance{}, fmt.Errorf("%s is damaged (%w): start anew with 'pks-local down' and 'pks-local up'", l.State(), err)
 	}
 	return i, nil
 }
 
+// Await waits while the stack is starting or stopping, or does not answer. It
+// returns ErrNotRunning when there is none (any more).
+func Await(ctx context.Context, l Layout) (Instance, error) {
+	for {
+		i, err := Running(l)
+		switch {
+		case err == nil && healthy(Probe(ctx, l, i)):
+			return i, nil
+		case err == nil:
+			err = errors.New("the stack runs, but does not answer")
+		case !errors.Is(err, ErrBusy):
+			return Instance{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return Instance{}, fmt.Errorf("%w (%w): see 'pks-local status' and %s, or end it with 'pks-local down'", err, ctx.Err(), l.Log("pks-local"))
+		case <-time.After(lookAgain):
+		}
+	}
+}
+
+// lookAgain is how often a process looks at another one that has no way to tell.
+const lookAgain = 50 * time.Millisecond
+
 func lockHeld(l Layout) (bool, error) {
-	if _, err := os.Stat(l.Lock()); errors.Is(err, fs.ErrNotExist) {
+	switch _, err := os.Stat(l.Lock()); {
+	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look into the data folder: %w", err)
 	}
 	lock := flock.New(l.Lock())
 	free, err := lock.TryRLock()
 	if err != nil {
-		return false, fmt.Errorf("look at the lock of %s: %w", l.Dir, err)
+		return false, fmt.Errorf("look at the lock: %w", err)
 	}
 	if free {
 		return false, lock.Unlock()
@@ -73,17 +110,36 @@ func lockHeld(l Layout) (bool, error) {
 	return true, nil
 }
 
-// takeLock makes this process the one that serves the folder.
-func takeLock(l Layout) (*flock.Flock, error) {
+// takeLock makes this process the one that serves the folder. The lock file says
+// which process that is, from the first moment to the last.
+func takeLock(ctx context.Context, l Layout) (*flock.Flock, error) {
 	lock := flock.New(l.Lock(), flock.SetPermissions(0o600))
-	mine, err := lock.TryLock()
-	if err != nil {
+	// Somebody who only looks holds the lock for a moment, too.
+	ctx, cancel := context.WithTimeout(ctx, 10*lookAgain)
+	defer cancel()
+	switch mine, err := lock.TryLockContext(ctx, lookAgain); {
+	case err != nil && ctx.Err() == nil:
 		return nil, fmt.Errorf("lock %s: %w", l.Dir, err)
+	case !mine:
+		return nil, fmt.Errorf("%w: look at it with 'pks-local status', or end it with 'pks-local down'", ErrServed)
 	}
-	if !mine {
-		return nil, fmt.Errorf("another pks-local serves %s already: look at it with 'pks-local status', or end it with 'pks-local down'", l.Dir)
+	if err := os.WriteFile(l.Lock(), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", l.Dir, err), lock.Unlock())
 	}
 	return lock, nil
+}
+
+// holder is the process that has the lock.
+func holder(l Layout) (int, error) {
+	raw, err := os.ReadFile(l.Lock())
+	if err != nil {
+		return 0, fmt.Errorf("read the lock: %w", err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil || pid <= 1 {
+		return 0, fmt.Errorf("%s does not say which process serves the stack: end the process 'pks-local serve' by hand", l.Lock())
+	}
+	return pid, nil
 }
 
 func (i Instance) write(l Layout) error {
@@ -97,41 +153,69 @@ func (i Instance) write(l Layout) error {
 	return nil
 }
 
-// Stop ends the stack that serves the folder and waits until it is gone.
+func removeState(l Layout) error {
+	if err := os.Remove(l.State()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the state: %w", err)
+	}
+	return nil
+}
+
+// Stop ends the stack that serves the folder, also one that is starting, and
+// waits until it is gone. It returns ErrNotRunning if there is none.
 func Stop(ctx context.Context, l Layout) error {
-	i, err := Running(l)
+	held, err := lockHeld(l)
 	if err != nil {
 		return err
 	}
-	if err := syscall.Kill(i.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("end process %d: %w", i.PID, err)
+	if !held {
+		return ErrNotRunning
+	}
+	pid, err := holder(l)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("end process %d: %w", pid, err)
 	}
 	lock := flock.New(l.Lock())
-	gone, err := lock.TryRLockContext(ctx, 50*time.Millisecond)
+	gone, err := lock.TryRLockContext(ctx, lookAgain)
 	if err != nil || !gone {
-		return fmt.Errorf("process %d did not end: see %s", i.PID, l.Log("pks-local"))
+		return fmt.Errorf("process %d did not end: see %s", pid, l.Log("pks-local"))
 	}
 	return lock.Unlock()
 }
 
-// Reset removes the data folder. It refuses while a stack serves it.
-func Reset(l Layout) error {
-	switch _, err := Running(l); {
-	case err == nil:
-		return fmt.Errorf("the stack is running: end it first with 'pks-local down'")
-	case !errors.Is(err, ErrNotRunning):
-		return err
-	}
+// Reset removes what a stack has stored. It refuses while one serves the folder.
+// Files that are not the stack's stay, and with them the folder: a slip in
+// --data-dir costs nobody's files.
+func Reset(ctx context.Context, l Layout) (err error) {
 	if _, err := os.Stat(l.Dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	// Only a folder that a stack has made is removed, so that a slip in
-	// --data-dir costs nobody's files.
-	if _, err := os.Stat(l.Lock()); err != nil {
-		return fmt.Errorf("%s is not a data folder of pks-local; nothing was removed", l.Dir)
+	for _, made := range []string{l.Lock(), l.UAA(), l.Director()} {
+		if _, err := os.Stat(made); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is not a data folder of pks-local; nothing was removed", l.Dir)
+		}
 	}
-	if err := os.RemoveAll(l.Dir); err != nil {
-		return fmt.Errorf("remove %s: %w", l.Dir, err)
+	lock, err := takeLock(ctx, l)
+	if errors.Is(err, ErrServed) {
+		return errors.New("the stack is running: end it first with 'pks-local down'")
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	own, err := l.own()
+	if err != nil {
+		return err
+	}
+	for _, path := range own {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("remove the data: %w", err)
+		}
+	}
+	if err := os.Remove(l.Dir); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
+		return fmt.Errorf("remove the data folder: %w", err)
 	}
 	return nil
 }

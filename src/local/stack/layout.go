@@ -8,14 +8,32 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Layout names every file of one data folder.
 type Layout struct{ Dir string }
 
-// DefaultDir is where the stack keeps its data unless told otherwise:
+// NewLayout is the layout of the folder dir, the default if empty. A stack works
+// in a folder of its own, so the path is made absolute.
+func NewLayout(dir string) (Layout, error) {
+	if dir == "" {
+		var err error
+		if dir, err = defaultDir(); err != nil {
+			return Layout{}, err
+		}
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return Layout{}, fmt.Errorf("find the data folder %s: %w", dir, err)
+	}
+	return Layout{Dir: abs}, nil
+}
+
+// defaultDir is where the stack keeps its data unless told otherwise:
 // $PKS_LOCAL_HOME, else .pks-local in the home folder.
-func DefaultDir() (string, error) {
+func defaultDir() (string, error) {
 	if dir := os.Getenv("PKS_LOCAL_HOME"); dir != "" {
 		return dir, nil
 	}
@@ -69,15 +87,37 @@ func (l Layout) Log(program string) string { return l.path("logs", program+".log
 func (l Layout) ClientHome() string { return l.path("client") }
 func (l Layout) Kubeconfig() string { return l.path("client", "kubeconfig") }
 
+func (l Layout) folders() []string {
+	return []string{
+		l.path("tls"), l.UAA(), l.Director(), l.CredHub(), l.Kubernetes(),
+		l.path("config"), l.path("pks-api"), l.path("logs"), l.ClientHome(),
+	}
+}
+
 // Make creates the folders, readable by the owner alone.
 func (l Layout) Make() error {
-	for _, dir := range []string{
-		l.Dir, l.path("tls"), l.UAA(), l.Director(), l.CredHub(), l.Kubernetes(),
-		l.path("config"), l.path("pks-api"), l.path("logs"), l.ClientHome(),
-	} {
+	for _, dir := range append([]string{l.Dir}, l.folders()...) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the data folder: %w", err)
 		}
 	}
 	return nil
+}
+
+// own lists what a stack has made in the folder, the lock last.
+func (l Layout) own() ([]string, error) {
+	paths := append(l.folders(), l.State(), l.Secrets(), l.Subnet())
+	entries, err := os.ReadDir(l.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("list the data: %w", err)
+	}
+	for _, e := range entries {
+		// A killed stack may have left a file half written: .NAME and a number.
+		name, dotted := strings.CutPrefix(e.Name(), ".")
+		name = strings.TrimRight(name, "0123456789")
+		if dotted && "."+name != e.Name() && slices.Contains(paths, l.path(name)) {
+			paths = append(paths, l.path(e.Name()))
+		}
+	}
+	return append(paths, l.Lock()), nil
 }

@@ -69,6 +69,7 @@ func (s *Stack) openParts() (p *parts, err error) {
 		Machines:        p.machines,
 		Credentials:     p.secrets,
 		ConfigServerURL: s.ports.CredHubURL(),
+		ResumeTasks:     true,
 		Logger:          s.log.With("part", "director"),
 		Seed: director.Seed{
 			CloudConfig: cloudConfig(s.subnet),
@@ -109,12 +110,15 @@ func (s *Stack) listenAll(ctx context.Context, group *errgroup.Group, pair tls.C
 	return nil
 }
 
-// close lets go of everything, users before what they use. Tasks of the Director
-// get a little time to end.
+// taskPatience is how long tasks of the Director get to end. Those that do not
+// are finished at the next start.
+const taskPatience = 2 * time.Second
+
+// close lets go of everything, users before what they use.
 func (p *parts) close() error {
 	var problems []error
 	if p.director != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+		ctx, cancel := context.WithTimeout(context.Background(), taskPatience)
 		defer cancel()
 		problems = append(problems, p.director.Close(ctx))
 	}

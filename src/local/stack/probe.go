@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,6 +52,10 @@ func Probe(ctx context.Context, l Layout, i Instance) []Part {
 	}
 	_ = group.Wait() // the functions return nil
 	return parts
+}
+
+func healthy(parts []Part) bool {
+	return !slices.ContainsFunc(parts, func(p Part) bool { return !p.Healthy })
 }
 
 // answer tells how a part takes a request. One that asks for a password is there.

@@ -1,13 +1,17 @@
 package stack
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -29,6 +33,7 @@ type process struct {
 	logFile string
 	log     *slog.Logger
 	pause   time.Duration // before the first restart; firstRestart if 0
+	ended   chan<- error  // told why the child has ended, if there is room
 
 	mu       sync.Mutex
 	pid      int // 0 while not running
@@ -45,9 +50,10 @@ func (p *process) status() (pid, restarts int) {
 
 // run blocks until ctx ends and the child is gone.
 func (p *process) run(ctx context.Context) error {
-	// The kernel ends the child when the thread that started it ends
-	// (PR_SET_PDEATHSIG), so that a killed stack leaves nobody behind; this
-	// goroutine therefore keeps its thread for as long as it runs.
+	// The kernel kills the child when the thread that started it ends
+	// (PR_SET_PDEATHSIG), so that a killed stack leaves nobody behind who holds
+	// ports and databases that the next start needs. This goroutine therefore
+	// keeps its thread for as long as it runs.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -58,6 +64,10 @@ func (p *process) run(ctx context.Context) error {
 		err := p.once(ctx)
 		if ctx.Err() != nil {
 			return nil
+		}
+		select {
+		case p.ended <- err:
+		default:
 		}
 		if time.Since(began) > lastRestart {
 			pause = first
@@ -81,10 +91,14 @@ func (p *process) once(ctx context.Context) error {
 		return err
 	}
 	defer out.Close()
+	before, err := out.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("find the end of the log: %w", err)
+	}
 	cmd := exec.CommandContext(ctx, p.path, p.args...)
 	cmd.Env = p.env
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopPatience
 	if err := cmd.Start(); err != nil {
@@ -93,7 +107,14 @@ func (p *process) once(ctx context.Context) error {
 	p.setPID(cmd.Process.Pid)
 	defer p.setPID(0)
 	p.log.Info("program started", "program", p.name, "pid", cmd.Process.Pid)
-	return cmd.Wait()
+	err = cmd.Wait()
+	if err == nil {
+		err = errors.New("it ended by itself")
+	}
+	if words := lastLine(out, before); words != "" {
+		return fmt.Errorf("%w, its last words: %s", err, words)
+	}
+	return err
 }
 
 func (p *process) setPID(pid int) {
@@ -111,9 +132,28 @@ func openLog(path string) (*os.File, error) {
 			return nil, fmt.Errorf("set the old log aside: %w", err)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
 	return f, nil
+}
+
+const lastWords = 500 // bytes of a log line that an error quotes
+
+// lastLine is the end of the last line that was added to the file since it had
+// the given size; empty if none was.
+func lastLine(f *os.File, since int64) string {
+	info, err := f.Stat()
+	if err != nil {
+		return ""
+	}
+	from := max(since, info.Size()-2*lastWords)
+	raw, err := io.ReadAll(io.NewSectionReader(f, from, info.Size()-from))
+	if err != nil {
+		return ""
+	}
+	raw = bytes.TrimSpace(raw)
+	line := raw[bytes.LastIndexByte(raw, '\n')+1:]
+	return strings.ToValidUTF8(string(line[max(0, len(line)-lastWords):]), "")
 }

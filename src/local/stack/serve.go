@@ -5,11 +5,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
@@ -61,13 +63,15 @@ func Serve(ctx context.Context, l Layout, o Options, ready func(Instance)) (err 
 	if err := l.Make(); err != nil {
 		return err
 	}
-	lock, err := takeLock(l)
+	lock, err := takeLock(ctx, l)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	defer os.Remove(l.State())
-
+	// What a killed stack has left would tell of processes that are gone.
+	if err := removeState(l); err != nil {
+		return err
+	}
 	s := &Stack{layout: l, options: o, ports: o.Ports, log: o.Log, began: time.Now()}
 	if err := s.programsExist(); err != nil {
 		return err
@@ -88,8 +92,16 @@ func Serve(ctx context.Context, l Layout, o Options, ready func(Instance)) (err 
 	}
 	s.subnet = subnet
 	defer func() { err = errors.Join(err, claim.Close()) }()
-	return s.serve(ctx, pair, ready)
+	isReady := false
+	err = s.serve(ctx, pair, func(i Instance) { isReady = true; ready(i) })
+	if ctx.Err() != nil && !isReady {
+		return ErrInterrupted
+	}
+	return err
 }
+
+// ErrInterrupted says that a start was ended before the stack was ready.
+var ErrInterrupted = errors.New("the stack was stopped while it started")
 
 // serve starts the parts in the order in which they need each other. The end
 // comes the other way round: first the child programs, then the listeners that
@@ -120,9 +132,11 @@ func (s *Stack) serve(ctx context.Context, pair tls.Certificate, ready func(Inst
 		return err
 	}
 
+	// The state file is there as long as the stack is ready.
 	if err := s.instance().write(s.layout); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, removeState(s.layout)) }()
 	ready(s.instance())
 	s.keepState(ctx)
 	return nil
@@ -172,8 +186,11 @@ func (s *Stack) program(name string) string { return filepath.Join(s.options.Pro
 
 func (s *Stack) programsExist() error {
 	for _, name := range []string{"pks-api", "pks-broker", "pks-service-adapter"} {
-		if _, err := os.Stat(s.program(name)); err != nil {
+		switch _, err := exec.LookPath(s.program(name)); {
+		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("program %s is missing beside pks-local in %s: build it with 'make build'", name, s.options.ProgramDir)
+		case err != nil:
+			return fmt.Errorf("program %s beside pks-local cannot be run: %w: build it anew with 'make build'", name, err)
 		}
 	}
 	return nil
@@ -200,23 +217,26 @@ func (s *Stack) startChildren(ctx context.Context, group *errgroup.Group) error 
 		{"pks-api", s.ports.APIURL(), "/actuator/health", []string{"-config", s.layout.APIConfig()}},
 	} {
 		s.options.Progress("Starting " + c.name + " on " + c.url + " …")
+		ended := make(chan error, 1)
 		p := &process{
 			name: c.name, path: s.program(c.name), args: c.args,
 			env:     []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.layout.Dir, "TMPDIR=" + os.TempDir()},
-			logFile: s.layout.Log(c.name), log: s.log,
+			logFile: s.layout.Log(c.name), log: s.log, ended: ended,
 		}
 		s.mu.Lock()
 		s.children = append(s.children, p)
 		s.mu.Unlock()
 		group.Go(func() error { return p.run(ctx) })
-		if err := awaitAnswer(ctx, client, c.url+c.probe); err != nil {
-			return fmt.Errorf("%s did not come up: %w: see %s", c.name, err, s.layout.Log(c.name))
+		if err := awaitAnswer(ctx, client, c.url+c.probe, ended); err != nil {
+			return fmt.Errorf("%s did not come up: %w: see %s", c.name, err, p.logFile)
 		}
 	}
 	return nil
 }
 
-func awaitAnswer(ctx context.Context, client *http.Client, url string) error {
+// awaitAnswer waits until the program behind url answers. One that ends before
+// is not waited for: what stopped it would stop it again.
+func awaitAnswer(ctx context.Context, client *http.Client, url string, ended <-chan error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("no answer within %s", startPatience))
 	defer cancel()
 	for {
@@ -225,9 +245,11 @@ func awaitAnswer(ctx context.Context, client *http.Client, url string) error {
 			return nil
 		}
 		select {
+		case err := <-ended:
+			return err
 		case <-ctx.Done():
 			return fmt.Errorf("%w; at last it %s", context.Cause(ctx), state)
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(lookAgain):
 		}
 	}
 }

@@ -40,11 +40,7 @@ func claimSubnet(ctx context.Context, l Layout) (netip.Prefix, net.Listener, err
 	if !errors.Is(err, fs.ErrNotExist) {
 		return netip.Prefix{}, nil, fmt.Errorf("read the subnet: %w", err)
 	}
-	candidates := append([]int{usualByte}, rand.Perm(lastByte-firstByte+1)...)
-	for i, b := range candidates {
-		if i > 0 {
-			b += firstByte
-		}
+	for _, b := range candidates(l) {
 		subnet := subnetOf(b)
 		claim, err := claimGateway(ctx, subnet)
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -61,10 +57,23 @@ func claimSubnet(ctx context.Context, l Layout) (netip.Prefix, net.Listener, err
 	return netip.Prefix{}, nil, errors.New("every subnet of 127.0.0.0/8 is used by another stack: end one with 'pks-local down'")
 }
 
+// candidates are the second bytes to try. Only the stack in the default folder
+// begins with the usual one: others shall not take it while that stack is down.
+func candidates(l Layout) []int {
+	var all []int
+	if dir, err := defaultDir(); err == nil && dir == l.Dir {
+		all = append(all, usualByte)
+	}
+	for _, n := range rand.Perm(lastByte - firstByte + 1) {
+		all = append(all, firstByte+n)
+	}
+	return all
+}
+
 func claimKnownSubnet(ctx context.Context, l Layout, text string) (netip.Prefix, net.Listener, error) {
 	subnet, err := netip.ParsePrefix(text)
 	if err != nil {
-		return netip.Prefix{}, nil, fmt.Errorf("%s is damaged (%q): begin anew with 'pks-local reset'", l.Subnet(), text)
+		return netip.Prefix{}, nil, fmt.Errorf("%s is damaged: begin anew with 'pks-local reset'", l.Subnet())
 	}
 	claim, err := claimGateway(ctx, subnet)
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -120,7 +120,7 @@ func TestOnlyWaitingTasksAreLeftAfterAStop(t *testing.T) {
 	if ok, err := s.CancelTask(t.Context(), cancelled); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
-	waiting, err := s.AbandonTasks(t.Context())
+	waiting, err := s.AbandonTasks(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,5 +132,60 @@ func TestOnlyWaitingTasksAreLeftAfterAStop(t *testing.T) {
 	}
 	if ok, err := s.CancelTask(t.Context(), running); err != nil || ok {
 		t.Errorf("an ended task was cancelled: %v", err)
+	}
+}
+
+func TestTasksOfResumableTypesWaitAgainAfterAStop(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	queued, running, cancelled, other := add(t, s, "a"), add(t, s, "a"), add(t, s, "a"), add(t, s, "b")
+	for _, id := range []int64{running, cancelled, other} {
+		if ok, err := s.StartTask(t.Context(), id); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		for _, kind := range []string{state.EventOutput, state.ResultOutput} {
+			if err := s.AppendOutput(t.Context(), id, kind, 0, "text"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if ok, err := s.CancelTask(t.Context(), cancelled); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	waiting, err := s.AbandonTasks(t.Context(), []string{"a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int64{queued, running, cancelled}, waiting); diff != "" {
+		t.Error(diff)
+	}
+	type left struct {
+		State         string
+		Started       bool
+		Event, Result int64
+	}
+	got := map[int64]left{}
+	for _, id := range []int64{queued, running, cancelled, other} {
+		found, err := s.Task(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := left{State: found.State, Started: found.StartedAt != nil}
+		if l.Event, err = s.OutputSize(t.Context(), id, state.EventOutput); err != nil {
+			t.Fatal(err)
+		}
+		if l.Result, err = s.OutputSize(t.Context(), id, state.ResultOutput); err != nil {
+			t.Fatal(err)
+		}
+		got[id] = l
+	}
+	want := map[int64]left{
+		queued:    {State: state.Queued},
+		running:   {State: state.Queued, Event: 4},
+		cancelled: {State: state.Cancelling, Event: 4},
+		other:     {State: state.Failed, Started: true, Event: 4, Result: 4},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -139,14 +139,30 @@ func (s *Store) CancelTask(ctx context.Context, id int64) (bool, error) {
 }
 
 // AbandonTasks ends the tasks that were running when the Director stopped the way a real one ends a
-// task whose process was killed: state error, no result (reference/director-api.md §21.6). It
-// returns the ids of the tasks that still wait for a worker, oldest first.
-func (s *Store) AbandonTasks(ctx context.Context) (waiting []int64, err error) {
+// task whose process was killed: state error, no result (reference/director-api.md §21.6). Tasks of
+// the types in resume are not ended but wait once more, without what they had of a result. It
+// returns the ids of the tasks that wait for a worker, oldest first.
+func (s *Store) AbandonTasks(ctx context.Context, resume []string) (waiting []int64, err error) {
 	now := time.Now().Unix()
-	if _, err := s.change(ctx, s.db.Write.NewUpdate().Model((*Task)(nil)).
-		Set("state = ?", Failed).Set("ended_at = ?", now).Set("touched = ?", now).
-		Where("state IN (?)", bun.List([]string{Processing, Cancelling})).Where("started_at IS NOT NULL")); err != nil {
-		return nil, err
+	err = s.write(ctx, func(ctx context.Context, tx bun.Tx) error {
+		interrupted := tx.NewSelect().Model((*Task)(nil)).Column("id").
+			Where("state IN (?)", bun.List([]string{Processing, Cancelling})).Where("started_at IS NOT NULL")
+		if len(resume) > 0 {
+			again := interrupted.Clone().Where("type IN (?)", bun.List(resume))
+			if _, err := tx.NewDelete().Model((*output)(nil)).Where("kind = ?", ResultOutput).Where("task_id IN (?)", again).Exec(ctx); err != nil {
+				return err
+			}
+			if _, err := tx.NewUpdate().Model((*Task)(nil)).Where("id IN (?)", again).
+				Set("state = CASE state WHEN ? THEN ? ELSE state END", Processing, Queued).Set("started_at = NULL").Exec(ctx); err != nil {
+				return err
+			}
+		}
+		_, err := tx.NewUpdate().Model((*Task)(nil)).Where("id IN (?)", interrupted).
+			Set("state = ?", Failed).Set("ended_at = ?", now).Set("touched = ?", now).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("take over tasks: %w", err)
 	}
 	err = s.db.Read.NewSelect().Model((*Task)(nil)).Column("id").
 		Where("state IN (?)", bun.List([]string{Queued, Cancelling})).Order("id").Scan(ctx, &waiting)
