@@ -179,7 +179,7 @@ func (p *plan) runErrands(ctx context.Context, t *task, runs []errandRun, keepAl
 			err = ctx.Err()
 		}
 		if err == nil || !keepAlive {
-			err = errors.Join(err, p.removeErrandMachines(ctx, t, temporary, keepAlive))
+			err = errors.Join(err, p.removeErrandMachines(t, temporary, keepAlive))
 		}
 		if err != nil {
 			return "", err
@@ -187,7 +187,7 @@ func (p *plan) runErrands(ctx context.Context, t *task, runs []errandRun, keepAl
 		return fmt.Sprintf("%d succeeded, %d errored, %d canceled", counts[0], counts[1], counts[2]),
 			p.d.state.SaveDeployment(ctx, p.row)
 	}
-	return "", errors.Join(err, p.removeErrandMachines(ctx, t, temporary, keepAlive))
+	return "", errors.Join(err, p.removeErrandMachines(t, temporary, keepAlive))
 }
 
 // bringUpErrandMachines makes machines for the instances of errand groups.
@@ -220,11 +220,11 @@ func (p *plan) bringUpErrandMachines(ctx context.Context, t *task, runs []errand
 	return all, nil
 }
 
-func (p *plan) removeErrandMachines(ctx context.Context, t *task, temporary []*instancePlan, keepAlive bool) error {
+func (p *plan) removeErrandMachines(t *task, temporary []*instancePlan, keepAlive bool) error {
 	if keepAlive {
 		return nil
 	}
-	ctx = p.d.queue.open // also after a cancellation
+	ctx := p.d.queue.open // also after a cancellation
 	var errs []error
 	for _, i := range temporary {
 		if i.VMCID == "" {
