@@ -34,11 +34,7 @@ func (s *Store) certificate(ctx context.Context, name string, parameters map[str
 			return nil, err
 		}
 	}
-	bits, err := keyBits(parameters)
-	if err != nil {
-		return nil, err
-	}
-	key, err := s.newKey(bits)
+	key, err := s.keyFor(parameters)
 	if err != nil {
 		return nil, err
 	}

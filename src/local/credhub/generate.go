@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"database/sql"
 	"encoding/hex"
@@ -45,6 +46,9 @@ type Request struct {
 // ErrBadRequest: the credential cannot be generated as asked. The text says why.
 var ErrBadRequest = errors.New("bad request")
 
+// errType is CredHub's answer to whoever gives a credential another type, whatever the mode.
+var errType = badRequest("The credential type cannot be modified. Please delete the credential if you wish to create it with a different type.")
+
 func badRequest(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrBadRequest, fmt.Sprintf(format, args...))
 }
@@ -68,11 +72,19 @@ func (s *Store) Generate(ctx context.Context, request Request) (c Credential, cr
 	default:
 		return Credential{}, false, badRequest("unknown mode %q", request.Mode)
 	}
+	switch request.Type {
+	case TypePassword, TypeUser, TypeRSA, TypeSSH, TypeCertificate:
+	default:
+		return Credential{}, false, badRequest("credentials of type %q cannot be generated", request.Type)
+	}
 	existing, err := s.newest(ctx, name)
 	switch {
-	case errors.Is(err, ErrNotFound), err == nil && request.Mode == Overwrite:
+	case errors.Is(err, ErrNotFound):
 	case err != nil:
 		return Credential{}, false, err
+	case existing.Type != request.Type:
+		return Credential{}, false, errType
+	case request.Mode == Overwrite:
 	case request.Mode != Converge || existing.convergedTo(request.Type, parameters):
 		c, err := existing.decode()
 		return c, false, err
@@ -112,10 +124,8 @@ func (s *Store) value(ctx context.Context, name string, request Request) (any, e
 		return s.rsaKey(request.Parameters)
 	case TypeSSH:
 		return s.sshKey(request.Parameters)
-	case TypeCertificate:
-		return s.certificate(ctx, name, request.Parameters)
 	default:
-		return nil, badRequest("credentials of type %q cannot be generated", request.Type)
+		return s.certificate(ctx, name, request.Parameters)
 	}
 }
 
@@ -182,11 +192,7 @@ func user(parameters map[string]any) (any, error) {
 }
 
 func (s *Store) rsaKey(parameters map[string]any) (any, error) {
-	bits, err := keyBits(parameters)
-	if err != nil {
-		return nil, err
-	}
-	key, err := s.newKey(bits)
+	key, err := s.keyFor(parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -201,11 +207,7 @@ func (s *Store) rsaKey(parameters map[string]any) (any, error) {
 }
 
 func (s *Store) sshKey(parameters map[string]any) (any, error) {
-	bits, err := keyBits(parameters)
-	if err != nil {
-		return nil, err
-	}
-	key, err := s.newKey(bits)
+	key, err := s.keyFor(parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -223,6 +225,15 @@ func (s *Store) sshKey(parameters map[string]any) (any, error) {
 		"public_key":             line,
 		"public_key_fingerprint": hex.EncodeToString(fingerprint[:]),
 	}, nil
+}
+
+// keyFor makes a key of the length that the parameters want.
+func (s *Store) keyFor(parameters map[string]any) (*rsa.PrivateKey, error) {
+	bits, err := keyBits(parameters)
+	if err != nil {
+		return nil, err
+	}
+	return s.newKey(bits)
 }
 
 func keyBits(parameters map[string]any) (int, error) {

@@ -24,8 +24,8 @@ type keyring struct {
 	group sync.WaitGroup
 }
 
-// newKeyring returns an empty keyring. It begins to work when the first key is asked for, so that a
-// store that only reads costs nothing.
+// newKeyring returns an empty keyring. It begins to work when the first key is asked for (or fill is
+// called), so that a store that only reads costs nothing.
 func newKeyring() *keyring {
 	return &keyring{
 		spare: make(chan *rsa.PrivateKey, spareKeys),
@@ -39,18 +39,21 @@ func (k *keyring) take(bits int) (*rsa.PrivateKey, error) {
 	if bits != defaultKeyBits {
 		return generateKey(bits)
 	}
-	k.once.Do(func() { k.group.Go(k.work) })
-	defer func() {
-		select {
-		case k.want <- struct{}{}:
-		default:
-		}
-	}()
+	defer k.fill()
 	select {
 	case key := <-k.spare:
 		return key, nil
 	default:
 		return generateKey(bits)
+	}
+}
+
+// fill makes spare keys in the background.
+func (k *keyring) fill() {
+	k.once.Do(func() { k.group.Go(k.work) })
+	select {
+	case k.want <- struct{}{}:
+	default:
 	}
 }
 

@@ -103,6 +103,14 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	return store, nil
 }
 
+// MakeKeysAhead begins to make the RSA keys that the first deploy will ask for, so that it need not
+// wait for them.
+func (s *Store) MakeKeysAhead() {
+	if s.keys != nil {
+		s.keys.fill()
+	}
+}
+
 // Close closes the store.
 func (s *Store) Close() error {
 	if s.keys != nil {
@@ -176,6 +184,13 @@ func (s *Store) Find(ctx context.Context, path, text string) ([]Credential, erro
 func (s *Store) Set(ctx context.Context, name, kind string, value any) (Credential, error) {
 	unlock := s.lock(absolute(name))
 	defer unlock()
+	switch existing, err := s.newest(ctx, absolute(name)); {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return Credential{}, err
+	case existing.Type != kind:
+		return Credential{}, errType
+	}
 	return s.insert(ctx, absolute(name), kind, value, sql.NullString{})
 }
 

@@ -270,3 +270,26 @@ func TestFindAndDelete(t *testing.T) {
 		t.Errorf("second delete: %v", err)
 	}
 }
+
+func TestACredentialKeepsItsType(t *testing.T) {
+	t.Parallel()
+	store := fresh(t)
+	before := generate(t, store, credhub.Request{Name: "/x", Type: credhub.TypePassword})
+	for _, mode := range []credhub.Mode{"", credhub.NoOverwrite, credhub.Overwrite, credhub.Converge} {
+		for _, kind := range []string{credhub.TypeUser, "zzz"} {
+			if _, _, err := store.Generate(t.Context(), credhub.Request{Name: "/x", Type: kind, Mode: mode}); !errors.Is(err, credhub.ErrBadRequest) {
+				t.Errorf("generate %q with mode %q: %v", kind, mode, err)
+			}
+		}
+	}
+	if _, err := store.Set(t.Context(), "/x", credhub.TypeUser, map[string]any{"username": "a", "password": "b"}); !errors.Is(err, credhub.ErrBadRequest) {
+		t.Errorf("set: %v", err)
+	}
+	after, err := store.Get(t.Context(), "/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Error(diff)
+	}
+}

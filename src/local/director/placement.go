@@ -24,6 +24,9 @@ func (p *plan) place(existing []*state.Instance) error {
 		mine := byGroup[g.Name]
 		delete(byGroup, g.Name)
 		for _, former := range g.MigratedFrom {
+			if err := p.mayMigrate(former, g); err != nil {
+				return err
+			}
 			for _, i := range byGroup[former] {
 				i.Group = g.Name
 				mine = append(mine, i)
@@ -42,6 +45,23 @@ func (p *plan) place(existing []*state.Instance) error {
 		return fault.New(fault.IgnoredRemoval, "You are trying to delete instance group that contains ignored instance(s). Operation not allowed.")
 	}
 	return p.reserve()
+}
+
+// badMigration is the Director's code for a migrated_from that cannot be.
+const badMigration = 190018
+
+// mayMigrate refuses a former name that is in use, or that two groups claim.
+func (p *plan) mayMigrate(former string, to *groupPlan) error {
+	for _, g := range p.groups {
+		switch {
+		case g == to:
+		case g.Name == former:
+			return fault.New(badMigration, "Failed to migrate instance group '%[1]s' to '%[2]s'. A deployment can not migrate an instance group and also specify it. Please remove instance group '%[1]s'.", former, to.Name)
+		case slices.Contains(g.MigratedFrom, former):
+			return fault.New(badMigration, "Failed to migrate instance group '%s' to '%s'. An instance group may be migrated to only one instance group.", former, to.Name)
+		}
+	}
+	return nil
 }
 
 func byIndex(a, b *state.Instance) int {

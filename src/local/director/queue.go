@@ -65,10 +65,7 @@ func (q *queue) add(ctx context.Context, r request, kind, description, deploymen
 	if err := q.d.state.AddTask(ctx, &row); err != nil {
 		return 0, err
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.waiting = append(q.waiting, row.ID)
-	q.wake.Signal()
+	q.hand(row.ID)
 	return row.ID, nil
 }
 
@@ -94,9 +91,20 @@ func (q *queue) work() {
 			return
 		}
 		if err := q.run(id); err != nil {
-			q.d.logger.Error("task does not run", "task", id, "error", err)
+			q.d.logger.Error("task does not run, trying again", "task", id, "error", err)
+			if pause(q.open, storeAgain) == nil {
+				q.hand(id)
+			}
 		}
 	}
+}
+
+// hand gives a task to the workers.
+func (q *queue) hand(id int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, id)
+	q.wake.Signal()
 }
 
 func (q *queue) run(id int64) error {
@@ -115,22 +123,18 @@ func (q *queue) run(id int64) error {
 		q.mu.Unlock()
 	}()
 
-	started, err := q.d.state.StartTask(ctx, id)
+	if _, err := q.d.state.StartTask(q.open, id); err != nil {
+		return err
+	}
+	row, err := q.d.state.TaskWithPayload(q.open, id)
 	if err != nil {
 		return err
 	}
-	if !started { // cancelled before anybody took it
-		cancel(errCancelled)
-	}
-	row, err := q.d.state.TaskWithPayload(context.WithoutCancel(ctx), id)
-	if err != nil {
-		return err
-	}
-	if row.State == state.Cancelling {
+	if row.State == state.Cancelling { // before anybody took it, or just now
 		cancel(errCancelled)
 	}
 	t := &task{d: q.d, row: row, givenUp: func() bool { return q.open.Err() != nil }}
-	if err := t.takeUp(context.WithoutCancel(ctx)); err != nil {
+	if err := t.takeUp(q.open); err != nil {
 		return err
 	}
 	t.run(ctx)

@@ -33,6 +33,17 @@ func TestManifestsAreRefusedWithTheRecordedErrors(t *testing.T) {
 		"wrong type of instances": {replace("instances: 4", "instances: many"), []string{`error 40002 Property 'instances' value ("many") did not match the required type 'Integer'`}},
 		"unknown vm extension":    {replace("vm_type: small", "vm_type: small\n  vm_extensions: [zz]"), []string{"error 140025 Instance group 'master' references an unknown vm extension 'zz'"}},
 		"two disks":               {replace("persistent_disk_type: d1", "persistent_disk_type: d1\n  persistent_disk: 10"), []string{"error 140013 Instance group 'master' specifies more than one of the following keys: 'persistent_disk', 'persistent_disk_type', and 'persistent_disk_pool'. Choose one."}},
+		"two sizes":               {replace("vm_type: small", "vm_type: small\n  vm_resources: {cpu: 1, ram: 1, ephemeral_disk_size: 1}"), []string{"error 140003 Instance group 'master' can only specify one of 'resource_pool', 'vm_type' or 'vm_resources' keys."}},
+		"migrated from a group that stays": {replace("- name: worker", "- name: worker\n  migrated_from: [{name: master}]"), []string{
+			"Preparing deployment [] 1/1 Preparing deployment: started",
+			"Preparing deployment [] 1/1 Preparing deployment: failed Failed to migrate instance group 'master' to 'worker'. A deployment can not migrate an instance group and also specify it. Please remove instance group 'master'.",
+			"error 190018 Failed to migrate instance group 'master' to 'worker'. A deployment can not migrate an instance group and also specify it. Please remove instance group 'master'.",
+		}},
+		"migrated twice": {strings.Replace(replace("- name: worker", "- name: worker\n  migrated_from: [{name: old}]"), "- name: master", "- name: master\n  migrated_from: [{name: old}]", 1), []string{
+			"Preparing deployment [] 1/1 Preparing deployment: started",
+			"Preparing deployment [] 1/1 Preparing deployment: failed Failed to migrate instance group 'old' to 'master'. An instance group may be migrated to only one instance group.",
+			"error 190018 Failed to migrate instance group 'old' to 'master'. An instance group may be migrated to only one instance group.",
+		}},
 		"missing link": {strings.ReplaceAll(d1, "from: mweb", "from: nolink"), []string{
 			"error 100 Failed to resolve links from deployment 'd1'. See errors below:\n  - Failed to resolve link 'web' with alias 'nolink' and type 'web' from job 'chk' in instance group 'master'. Details below:\n    - No link providers found\n  - Failed to resolve link 'web' with alias 'nolink' and type 'web' from job 'chk' in instance group 'smoke'. Details below:\n    - No link providers found",
 		}},

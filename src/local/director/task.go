@@ -99,11 +99,32 @@ func (t *task) run(ctx context.Context) {
 		t.failed(problem)
 	}
 	t.debug("INFO", "DirectorJobRunner", fmt.Sprintf("Task took %s to process.", time.Since(begun)))
-	if err := t.d.state.EndTask(context.WithoutCancel(ctx), t.row.ID, end, &result); err != nil {
-		t.d.logger.ErrorContext(ctx, "the end of a task is not stored", "task", t.row.ID, "error", err)
+	if err := t.end(end, result); err != nil {
+		t.d.logger.WarnContext(ctx, "task given up", "task", t.row.ID, "error", err)
+		return
 	}
 	t.d.logger.LogAttrs(ctx, slog.LevelInfo, "task ended", slog.Int64("task", t.row.ID), slog.String("state", end),
 		slog.Duration("took", time.Since(begun)))
+}
+
+// storeAgain is how long the queue waits before it tries again to store something that must not be
+// lost: a full disk may have room later, and a task without an end would be waited for until then.
+const storeAgain = 500 * time.Millisecond
+
+// end stores how the task ended, even if that takes many tries; only the closing of the Director ends
+// them.
+func (t *task) end(how, result string) error {
+	open := t.d.queue.open
+	for {
+		err := t.d.state.EndTask(open, t.row.ID, how, &result)
+		if err == nil {
+			return nil
+		}
+		t.d.logger.Error("the end of a task is not stored, trying again", "task", t.row.ID, "error", err)
+		if pause(open, storeAgain) != nil {
+			return err
+		}
+	}
 }
 
 func (t *task) work(ctx context.Context) (string, error) {

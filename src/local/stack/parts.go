@@ -40,7 +40,7 @@ func (s *Stack) openParts() (p *parts, err error) {
 		}
 	}()
 	if p.uaa, err = s.openUAA(); err != nil {
-		return p, err
+		return p, unopened(s.layout.UAA(), err)
 	}
 	if p.auth, p.verifier, err = s.directorAuth(); err != nil {
 		return p, err
@@ -48,7 +48,7 @@ func (s *Stack) openParts() (p *parts, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
 	if p.secrets, err = credhub.Open(ctx, filepath.Join(s.layout.CredHub(), "credhub.db"), credhub.Options{}); err != nil {
-		return p, err
+		return p, unopened(s.layout.CredHub(), err)
 	}
 	p.kube, err = kubeapi.New(kubeapi.Options{
 		Dir:               s.layout.Kubernetes(),
@@ -56,7 +56,7 @@ func (s *Stack) openParts() (p *parts, err error) {
 		Logger:            s.log.With("part", "kubernetes"),
 	})
 	if err != nil {
-		return p, err
+		return p, unopened(s.layout.Kubernetes(), err)
 	}
 	p.machines = machine.NewSimulated(machine.Options{
 		Delays:        delays(s.options.VMTime),
@@ -77,7 +77,15 @@ func (s *Stack) openParts() (p *parts, err error) {
 			Stemcells:   []director.Stemcell{cfcr.Stemcell()},
 		},
 	})
-	return p, err
+	if err != nil {
+		return p, unopened(s.layout.Director(), err)
+	}
+	return p, nil
+}
+
+// unopened says which folder it is that a part cannot begin with.
+func unopened(dir string, err error) error {
+	return fmt.Errorf("%w: make room or restore the files in %s, or begin anew with 'pks-local reset'", err, dir)
 }
 
 // delays shares out the time that a VM takes in the proportions of the default,

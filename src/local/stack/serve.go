@@ -138,6 +138,7 @@ func (s *Stack) serve(ctx context.Context, pair tls.Certificate, ready func(Inst
 	}
 	defer func() { err = errors.Join(err, removeState(s.layout)) }()
 	ready(s.instance())
+	parts.secrets.MakeKeysAhead()
 	s.keepState(ctx)
 	return nil
 }

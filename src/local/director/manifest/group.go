@@ -170,12 +170,18 @@ func readDisk(m *Map, g *Group) (err error) {
 	return nil
 }
 
+// badVMConfiguration: the size of a group's machines is not given exactly once.
+const badVMConfiguration = 140003
+
 func readResources(m *Map, g *Group) (err error) {
 	if g.VMType, err = text(m, "vm_type"); err != nil {
 		return err
 	}
 	if g.VMType == "" {
-		return fault.New(140003, "Instance group '%s' is missing either 'vm_type' or 'vm_resources' or 'resource_pool' section.", g.Name)
+		return fault.New(badVMConfiguration, "Instance group '%s' is missing either 'vm_type' or 'vm_resources' or 'resource_pool' section.", g.Name)
+	}
+	if m.Get("vm_resources") != nil {
+		return fault.New(badVMConfiguration, "Instance group '%s' can only specify one of 'resource_pool', 'vm_type' or 'vm_resources' keys.", g.Name)
 	}
 	if g.VMExtensions, err = texts(m, "vm_extensions"); err != nil {
 		return err
