@@ -9,6 +9,7 @@ ifeq ($(strip $(HOME)),)
 export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 endif
 
+MODES   ?= root,rootless,kwok
 VERSION ?= 0.1.0-build.$(shell git rev-list --count HEAD 2>/dev/null || echo 0)
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
@@ -19,7 +20,7 @@ CACHE := $(CURDIR)/.cache
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build every program into bin/
@@ -35,6 +36,15 @@ demo: build ## Start the embedded stack and walk through a cluster's life
 test: build ## Install what the tests need and run them all
 	@tools/setup-tests
 	@tools/run-tests
+
+.PHONY: kubernetes
+kubernetes: build ## Build Kubernetes and what it runs on, for real clusters (20 minutes, once per version)
+	@tools/setup-kubernetes
+	@bin/pks-local kubernetes build
+
+.PHONY: test-kubernetes
+test-kubernetes: kubernetes ## Run real clusters through their lives; MODES=root,rootless,kwok for some
+	@tools/test-kubernetes '$(MODES)'
 
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck and shell scripts

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +27,9 @@ import (
 // patience bounds every command; it is far above what any needs.
 const patience = 2 * time.Minute
 
+// realPatience is for commands that wait for real machines.
+const realPatience = 8 * time.Minute
+
 // stack is one embedded PKS with a data folder and ports of its own.
 type stack struct {
 	t      *testing.T
@@ -33,12 +37,21 @@ type stack struct {
 	ports  int
 	flags  []string
 	client *http.Client
+	as     *syscall.Credential // who runs the programs; nil: who runs the tests
+	bin    string              // where they are
+	real   *realMachines       // nil: simulated ones
 }
 
 // startStack starts a stack and stops it when the test ends.
 func startStack(t *testing.T, flags ...string) *stack {
 	t.Helper()
-	s := &stack{t: t, dir: filepath.Join(t.TempDir(), "pks local"), flags: flags}
+	// Which machines are the default depends on what has been built before.
+	flags = append([]string{"--machines", "simulated", "--vm-time", "50ms"}, flags...)
+	return begin(t, &stack{t: t, dir: filepath.Join(t.TempDir(), "pks local"), flags: flags, bin: built.bin})
+}
+
+func begin(t *testing.T, s *stack) *stack {
+	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
 			s.logTail()
@@ -65,7 +78,7 @@ func (s *stack) up() {
 		if s.ports == 0 {
 			s.ports = freePorts(s.t)
 		}
-		args := append([]string{"up", "--ports-from", strconv.Itoa(s.ports), "--vm-time", "50ms", "--poll-interval", "100ms"}, s.flags...)
+		args := append([]string{"up", "--ports-from", strconv.Itoa(s.ports), "--poll-interval", "100ms"}, s.flags...)
 		r := s.local(args...)
 		if r.code == 0 {
 			s.client = s.trusting()
@@ -106,9 +119,16 @@ type result struct {
 	code           int
 }
 
+func (s *stack) patience() time.Duration {
+	if s.real != nil {
+		return realPatience
+	}
+	return patience
+}
+
 func (s *stack) local(args ...string) result {
 	s.t.Helper()
-	return s.exec(filepath.Join(built.bin, "pks-local"), nil, append(args, "--data-dir", s.dir)...)
+	return s.exec(filepath.Join(s.bin, "pks-local"), nil, append(args, "--data-dir", s.dir)...)
 }
 
 // pks runs the command line with a home of its own inside the data folder.
@@ -120,7 +140,7 @@ func (s *stack) pks(args ...string) result {
 // pksAs keeps one log-in per home, so that several users can act in one test.
 func (s *stack) pksAs(home string, args ...string) result {
 	s.t.Helper()
-	return s.exec(filepath.Join(built.bin, "pks"), s.env(home), args...)
+	return s.exec(filepath.Join(s.bin, "pks"), s.env(home), args...)
 }
 
 func (s *stack) env(home string) []string {
@@ -130,10 +150,14 @@ func (s *stack) env(home string) []string {
 
 func (s *stack) exec(program string, env []string, args ...string) result {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), s.patience())
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(s.dir)}, env...)
+	if s.real != nil {
+		cmd.Env = append(cmd.Env, "PKS_KUBERNETES_CACHE="+s.real.cache)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

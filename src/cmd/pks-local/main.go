@@ -15,6 +15,9 @@ var (
 )
 
 func main() {
+	if code, part := command.Part(os.Args[1:]); part {
+		os.Exit(code)
+	}
 	build := command.Build{Version: version, Commit: commit}
 	os.Exit(command.Run(context.Background(), build, os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -2,6 +2,12 @@ package cfcr
 
 import "github.com/pks-community/pks-release/src/local/director/catalog"
 
+// Kubo is the name of the release with the components of Kubernetes.
+const Kubo = "kubo"
+
+// KubernetesVersion is that of the published kubo release (reference/cluster-manifest.md §2).
+const KubernetesVersion = "1.17.9"
+
 // Versions of the last published set.
 const (
 	kuboVersion   = "0.44.0"
@@ -10,14 +16,22 @@ const (
 	bpmVersion    = "1.1.8"
 )
 
-// Releases are the four that every cluster is made of.
-func Releases() []catalog.Release {
-	return []catalog.Release{
-		{Name: "kubo", Version: kuboVersion, Jobs: kubo()},
+// Releases are the four that every cluster is made of. Instead of the published kubo release there is
+// one for each Kubernetes version that is given, which has the same jobs and the version of Kubernetes
+// for its own, as kubo releases had it after 0.44.
+func Releases(kubernetes ...string) []catalog.Release {
+	if len(kubernetes) == 0 {
+		kubernetes = []string{kuboVersion}
+	}
+	var releases []catalog.Release
+	for _, version := range kubernetes {
+		releases = append(releases, catalog.Release{Name: Kubo, Version: version, Jobs: kubo()})
+	}
+	return append(releases, []catalog.Release{
 		{Name: "cfcr-etcd", Version: etcdVersion, Jobs: etcd()},
 		{Name: "docker", Version: dockerVersion, Jobs: docker()},
 		{Name: "bpm", Version: bpmVersion, Jobs: []catalog.Job{{Name: "bpm"}}},
-	}
+	}...)
 }
 
 // Optional are the releases that a plan may ask for: log forwarding and kernel
@@ -53,7 +67,11 @@ func NSX() []catalog.Release {
 	}}}
 }
 
-// Stemcell is the last of the line that the releases were made for.
-func Stemcell() catalog.Stemcell {
-	return catalog.Stemcell{Name: "bosh-warden-boshlite-ubuntu-xenial-go_agent", OS: "ubuntu-xenial", Version: "621.76"}
+// Stemcell is one of the line that the releases were made for.
+func Stemcell() catalog.Stemcell { return Stemcells()[0] }
+
+// Stemcells are Stemcell and the one that followed it, oldest first.
+func Stemcells() []catalog.Stemcell {
+	const name, system = "bosh-warden-boshlite-ubuntu-xenial-go_agent", "ubuntu-xenial"
+	return []catalog.Stemcell{{Name: name, OS: system, Version: "621.76"}, {Name: name, OS: system, Version: "621.77"}}
 }

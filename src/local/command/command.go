@@ -23,6 +23,9 @@ func Run(ctx context.Context, build Build, args []string, stdout, stderr io.Writ
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
+		if code, ok := errors.AsType[exitCode](err); ok {
+			return int(code)
+		}
 		fmt.Fprintln(stderr, "Error:", err)
 		if _, ok := errors.AsType[usageError](err); ok {
 			return 2
@@ -65,6 +68,8 @@ API on this machine, on loopback only, with their data in one folder.`,
 		newServe(build, layout),
 		newDown(layout),
 		newStatus(layout),
+		newBump(layout),
+		newKubernetes(),
 		newLogs(layout),
 		newReset(layout),
 		newEnv(layout),

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pks-community/pks-release/src/local/stack"
 )
 
 func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
@@ -26,6 +28,9 @@ func TestWrongUseExitsWith2AndNamesTheHelp(t *testing.T) {
 		{"serve", "--poll-interval", "0s"},
 		{"down", "now"},
 		{"logs", "a", "b"},
+		{"up", "--machines", "virtual"},
+		{"up", "--isolation", "chroot"},
+		{"bump", "--kubernetes", ""},
 	} {
 		_, stderr, code := run(t, append(args, "--data-dir", dir)...)
 		if code != 2 || !strings.HasPrefix(stderr, "Error: ") || strings.Count(stderr, "\n") != 1 {
@@ -43,7 +48,7 @@ func TestVersionAndHelp(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	for _, verb := range []string{"up", "serve", "down", "status", "logs", "reset", "env"} {
+	for _, verb := range []string{"up", "serve", "down", "status", "logs", "reset", "env", "bump", "kubernetes"} {
 		if !strings.Contains(out, "\n  "+verb+" ") {
 			t.Errorf("%s is not in the help:\n%s", verb, out)
 		}
@@ -147,4 +152,46 @@ type notifyingWriter struct {
 func (w *notifyingWriter) Write(p []byte) (int, error) {
 	defer w.wrote()
 	return w.Buffer.Write(p)
+}
+
+func TestKubernetesIsHandedOver(t *testing.T) {
+	t.Parallel()
+	if out, _, code := run(t, "kubernetes", "--help"); code != 0 || !strings.Contains(out, "pks-local kubernetes build") {
+		t.Errorf("%d %q", code, out)
+	}
+	if _, stderr, code := run(t, "kubernetes", "paint"); code != 2 || strings.Contains(stderr, "Error: exit code") {
+		t.Errorf("%d %q", code, stderr)
+	}
+}
+
+func TestARunningStackIsNotTakenForAnother(t *testing.T) {
+	t.Parallel()
+	running := stack.Instance{Settings: stack.Settings{Machines: stack.Process, Isolation: "root", Kubernetes: "1.36.3"}}
+	for _, c := range []struct {
+		flags  stackFlags
+		remedy string
+	}{
+		{stackFlags{}, ""},
+		{stackFlags{machines: "process", isolation: "root", kubernetes: "1.36.3"}, ""},
+		{stackFlags{machines: "simulated"}, "pks-local down"},
+		{stackFlags{isolation: "kwok"}, "pks-local down"},
+		{stackFlags{kubernetes: "1.35.4"}, "pks-local bump --kubernetes 1.35.4"},
+	} {
+		err := c.flags.fit(running)
+		if (err != nil) != (c.remedy != "") || err != nil && !strings.Contains(err.Error(), c.remedy) {
+			t.Errorf("%+v: %v", c.flags, err)
+		}
+	}
+}
+
+func TestPeoplesCommandsAreNoPartsOfMachines(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"up"}, {"--version"}} {
+		if _, part := Part(args); part {
+			t.Errorf("%q is taken for a part of a machine", args)
+		}
+	}
+	if code, part := Part([]string{"machine-part"}); !part || code == 0 {
+		t.Errorf("a part without a role: %d, %v", code, part)
+	}
 }

@@ -34,14 +34,22 @@ everything; treat the output as a secret.`,
 			if err != nil {
 				return err
 			}
-			printEnv(c.OutOrStdout(), [][2]string{
+			variables := [][2]string{
 				{"PKS_HOME", l.ClientHome()},
 				{"KUBECONFIG", l.Kubeconfig()},
 				{"BOSH_ENVIRONMENT", i.Ports.DirectorURL()},
 				{"BOSH_CA_CERT", l.CACertificate()},
 				{"BOSH_CLIENT", stack.ClientBOSHAdmin},
 				{"BOSH_CLIENT_SECRET", secrets.DirectorAdmin.Reveal()},
-			})
+			}
+			if i.Machines == stack.Process {
+				// The kubectl that was built knows the clusters' names by this file.
+				variables = append(variables, [2]string{"PKS_HOSTS_FILE", l.Hosts()})
+			}
+			printEnv(c.OutOrStdout(), variables)
+			if i.Machines == stack.Process {
+				fmt.Fprintf(c.OutOrStdout(), "export PATH=%s:\"$PATH\"\n", quote(l.ClientPrograms()))
+			}
 			return nil
 		},
 	}
@@ -49,9 +57,12 @@ everything; treat the output as a secret.`,
 
 func printEnv(out io.Writer, variables [][2]string) {
 	for _, v := range variables {
-		fmt.Fprintf(out, "export %s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
+		fmt.Fprintf(out, "export %s=%s\n", v[0], quote(v[1]))
 	}
 }
+
+// quote makes a text mean itself to a shell.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // printWelcome says what runs and how to use it.
 func printWelcome(out io.Writer, l stack.Layout, i stack.Instance) {

@@ -42,7 +42,13 @@ func newServe(build Build, layout layoutFunc) *cobra.Command {
 
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+			signal.Ignore(syscall.SIGPIPE)
+			// A terminal that is closed sends SIGHUP, too: it changes nothing unless
+			// 'pks-local bump' has written new settings.
+			reload := make(chan os.Signal, 1)
+			signal.Notify(reload, syscall.SIGHUP)
+			defer signal.Stop(reload)
+			options.Reload = reload
 
 			ready := func(i stack.Instance) {
 				if report {

@@ -42,6 +42,9 @@ func newUp(build Build, layout layoutFunc) *cobra.Command {
 			out := c.OutOrStdout()
 			switch i, err := awaitStack(ctx, l); {
 			case err == nil:
+				if err := flags.fit(i); err != nil {
+					return err
+				}
 				fmt.Fprintf(out, "The stack is running already (process %d).\n\n", i.PID)
 				printWelcome(out, l, i)
 				return nil

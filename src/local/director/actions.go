@@ -66,12 +66,16 @@ func (d *Director) act(ctx context.Context, t *task, payload actionPayload) (str
 func (d *Director) actOn(ctx context.Context, t *task, i *state.Instance, payload actionPayload) error {
 	updating := t.stage("Updating instance "+instanceStep(i), nil, noTotal)
 	silent := func(int, string) {}
+	how := stopping{skipDrain: payload.SkipDrain}
+	if payload.Action == "recreate" || payload.Hard {
+		how.next = machine.DeleteMachine
+	}
 	stop := func() error {
 		return updating.run(ctx, "Stopping instance", func(*step) error {
 			if i.VMCID == "" || i.State != state.Started {
 				return nil
 			}
-			return d.stop(ctx, t, i, payload.SkipDrain, silent)
+			return d.stop(ctx, t, i, how, silent)
 		})
 	}
 	remove := func() error {
@@ -141,7 +145,7 @@ func (d *Director) restartJobs(ctx context.Context, t *task, i *state.Instance) 
 	if err := d.agent(t, i, "prepare", d.machines.Prepare(ctx, i.VMCID, spec)); err != nil {
 		return err
 	}
-	if err := d.agent(t, i, "apply", d.machines.Apply(ctx, i.VMCID, spec)); err != nil {
+	if err := d.configure(ctx, t, i, spec); err != nil {
 		return err
 	}
 	return d.start(ctx, t, i, actionWatch(), func(int, string) {})

@@ -166,6 +166,9 @@ func (c *call) putResurrection() error {
 	if err := c.d.state.SetSetting(c.r.Context(), settingPaused, strconv.FormatBool(wish.Paused)); err != nil {
 		return err
 	}
+	if !wish.Paused {
+		c.d.dead.again()
+	}
 	c.text(http.StatusOK, "")
 	return nil
 }

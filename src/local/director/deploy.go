@@ -178,11 +178,8 @@ func (p *plan) callAgents(ctx context.Context, existing []*state.Instance) error
 			continue
 		}
 		g.Go(func() error {
-			_, err := p.d.machines.State(ctx, i.VMCID)
-			if err == nil || !isSilent(err) {
-				return err
-			}
-			if err := pause(ctx, 3*p.d.config.Timing.Agent); err != nil {
+			answers, err := p.d.reach(ctx, i)
+			if err != nil || answers {
 				return err
 			}
 			if !p.options.Fix {
@@ -203,6 +200,26 @@ func (p *plan) callAgents(ctx context.Context, existing []*state.Instance) error
 		}
 	}
 	return nil
+}
+
+// agentTries is how often a deploy tries to reach an agent.
+const agentTries = 3
+
+// reach asks an agent until it answers, or has had its time.
+func (d *Director) reach(ctx context.Context, i *state.Instance) (answers bool, err error) {
+	for range agentTries {
+		_, err := d.machines.State(ctx, i.VMCID)
+		if err == nil {
+			return true, nil
+		}
+		if !isSilent(err) {
+			return false, fmt.Errorf("ask %s for its state: %w", i.Slug(), err)
+		}
+		if err := pause(ctx, d.config.Timing.Agent); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // isSilent tells whether a driver's error means that the agent does not answer.

@@ -86,6 +86,9 @@ type Timing struct {
 	// answer at once and in truth, so waiting would only cost time. How long it looks in all is what
 	// the manifest says.
 	Watch time.Duration
+	// Resurrect is the pause after the first attempt to replace a dead machine; 5 s. Each further
+	// pause is four times as long.
+	Resurrect time.Duration
 }
 
 func (t Timing) withDefaults() Timing {
@@ -97,6 +100,9 @@ func (t Timing) withDefaults() Timing {
 	}
 	if t.Watch == 0 {
 		t.Watch = 100 * time.Millisecond
+	}
+	if t.Resurrect == 0 {
+		t.Resurrect = 5 * time.Second
 	}
 	return t
 }
@@ -112,6 +118,7 @@ type Director struct {
 	addresses *addressBook
 	locks     *locks
 	queue     *queue
+	dead      *resurrector
 	handler   http.Handler
 	// configs makes comparing and storing a config one step.
 	configs sync.Mutex
@@ -143,6 +150,7 @@ func New(config Config) (*Director, error) {
 		config: config, logger: config.Logger, state: store, machines: config.Machines, variables: config.Credentials,
 		addresses: newAddressBook(), locks: newLocks(),
 	}
+	d.dead = newResurrector(d)
 	if err := d.begin(ctx); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -166,6 +174,9 @@ func (d *Director) begin(ctx context.Context) error {
 	if err := d.recover(ctx); err != nil {
 		return err
 	}
+	if err := d.removeOldDisks(ctx, time.Now()); err != nil {
+		return err
+	}
 	waiting, err := d.state.AbandonTasks(ctx, d.resumable())
 	if err != nil {
 		return err
@@ -176,6 +187,7 @@ func (d *Director) begin(ctx context.Context) error {
 	d.queue = newQueue(d, waiting)
 	d.handler = newHandler(d)
 	d.queue.start(d.config.Workers)
+	d.dead.start()
 	return nil
 }
 
@@ -248,6 +260,7 @@ func (d *Director) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.machines.Watch(d.dead.report)
 	if err := d.machines.Recover(ctx, placements); err != nil {
 		return fmt.Errorf("take over machines: %w", err)
 	}
@@ -264,6 +277,7 @@ func (d *Director) UUID() string { return d.uuid }
 // then gives them up as if the process had been killed. Queued tasks run when the Director is started
 // again.
 func (d *Director) Close(ctx context.Context) error {
+	d.dead.close()
 	d.queue.close(ctx)
 	if err := d.state.Close(); err != nil {
 		return fmt.Errorf("close the Director's state: %w", err)

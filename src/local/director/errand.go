@@ -199,6 +199,7 @@ func (p *plan) bringUpErrandMachines(ctx context.Context, t *task, runs []errand
 		}
 		all = append(all, r.instance)
 		if r.instance.VMCID == "" {
+			r.instance.Configured = false // whatever an interrupted run has left in writing
 			missing = append(missing, r.instance)
 		}
 	}
@@ -230,10 +231,11 @@ func (p *plan) removeErrandMachines(t *task, temporary []*instancePlan, keepAliv
 		if i.VMCID == "" {
 			continue
 		}
+		configured := i.Configured
+		i.Configured = false
 		err := p.d.deleteMachine(ctx, t, i.Instance)
-		if err == nil {
-			i.Configured = false
-			err = p.d.state.SaveInstance(ctx, i.Instance)
+		if err != nil {
+			i.Configured = configured
 		}
 		errs = append(errs, err)
 	}

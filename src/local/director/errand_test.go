@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pks-community/pks-release/src/local/director/state"
 	"github.com/pks-community/pks-release/src/local/machine"
 )
 
@@ -187,4 +189,42 @@ func TestACancelledErrandStillDeliversItsOutput(t *testing.T) {
 	if vms := b.list("/deployments/d1/vms"); len(vms) != 5 {
 		t.Errorf("%d machines after the cancel, want 5", len(vms))
 	}
+}
+
+// A Director that is killed while it removes an errand's machine may have written only that the machine
+// is gone.
+func TestAnErrandMachineThatIsHalfForgottenIsConfiguredAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	run := func(b *bench, keep bool) {
+		t.Helper()
+		done := b.run(b.do("POST", "/deployments/d1/errands/smoke/runs", fmt.Sprintf(`{"keep-alive":%t}`, keep)), "done")
+		if *done.Result != "1 succeeded, 0 errored, 0 canceled" {
+			t.Errorf("result is %s", *done.Result)
+		}
+	}
+	b := start(t, setup{dir: dir})
+	b.deploy(d1, "", "done")
+	run(b, true)
+	b.close()
+	store, err := state.Open(t.Context(), filepath.Join(dir, "director.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	instances, err := store.Instances(t.Context(), "d1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range instances {
+		if i.Group == "smoke" {
+			i.VMCID = ""
+			if err := store.SaveInstance(t.Context(), i); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	run(start(t, setup{dir: dir}), false)
 }

@@ -273,7 +273,7 @@ func (b *bench) await(id int, ok func(task) bool) task {
 	b.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(60 * time.Second)
+	limit := time.After(3 * time.Minute)
 	for {
 		if t := b.task(id); ok(t) {
 			return t

@@ -81,6 +81,18 @@ func (l *locks) isHeld(kind, resource string) bool {
 	return held
 }
 
+// anyHeld tells whether anybody holds any lock of a kind.
+func (l *locks) anyHeld(kind string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, held := range l.held {
+		if held.kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
 // list returns the held locks by kind and resource.
 func (l *locks) list() []heldLock {
 	l.mu.Lock()

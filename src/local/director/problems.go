@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pks-community/pks-release/src/local/director/fault"
 	"github.com/pks-community/pks-release/src/local/director/state"
@@ -125,10 +128,17 @@ func (d *Director) findProblems(ctx context.Context, t *task, deployment string)
 			disks++
 		}
 	}
-	instances = slices.DeleteFunc(instances, func(i *state.Instance) bool { return i.VMCID == "" || i.Ignored })
-	scanning := t.stage(fmt.Sprintf("Scanning %d VMs", len(instances)), nil, 2)
 	var found []*state.Problem
 	silent, missing := 0, 0
+	for _, i := range instances {
+		if !i.Ignored && lacksMachine(i) {
+			missing++
+			found = append(found, &state.Problem{Deployment: deployment, Type: problemMissing, Instance: i.ID})
+		}
+	}
+	instances = slices.DeleteFunc(instances, func(i *state.Instance) bool { return i.VMCID == "" || i.Ignored })
+	healthy := len(instances)
+	scanning := t.stage(fmt.Sprintf("Scanning %d VMs", len(instances)), nil, 2)
 	err = scanning.run(ctx, "Checking VM states", func(*step) error {
 		for _, i := range instances {
 			_, err := d.machines.State(ctx, i.VMCID)
@@ -136,9 +146,11 @@ func (d *Director) findProblems(ctx context.Context, t *task, deployment string)
 			case err == nil:
 			case errors.Is(err, machine.ErrNotFound):
 				missing++
+				healthy--
 				found = append(found, &state.Problem{Deployment: deployment, Type: problemMissing, Instance: i.ID})
 			case errors.Is(err, machine.ErrUnresponsive):
 				silent++
+				healthy--
 				found = append(found, &state.Problem{Deployment: deployment, Type: problemSilent, Instance: i.ID})
 			default:
 				return err
@@ -154,7 +166,7 @@ func (d *Director) findProblems(ctx context.Context, t *task, deployment string)
 	if err != nil {
 		return err
 	}
-	err = scanning.note(ctx, fmt.Sprintf("%d OK, %d unresponsive, %d missing, 0 unbound", len(instances)-silent-missing, silent, missing))
+	err = scanning.note(ctx, fmt.Sprintf("%d OK, %d unresponsive, %d missing, 0 unbound", healthy, silent, missing))
 	if err != nil {
 		return err
 	}
@@ -210,28 +222,47 @@ func (d *Director) applyResolutions(ctx context.Context, t *task, payload resolv
 	return d.resolveAll(ctx, t, found, chosen)
 }
 
+// resolveAll does what was chosen about each problem: at the same time, for dead machines may wait for
+// each other to come up, and all of it, even if some fails.
 func (d *Director) resolveAll(ctx context.Context, t *task, found []state.Problem, chosen map[int64]resolution) (string, error) {
 	applying := t.stage("Applying problem resolutions", nil, len(chosen))
-	resolved := 0
-	for _, p := range found {
+	failures := make([]error, len(found))
+	var resolved atomic.Int64
+	var work errgroup.Group
+	work.SetLimit(maxThreads)
+	for n, p := range found {
 		way, ok := chosen[p.ID]
 		if !ok {
 			continue
 		}
-		i, err := d.state.Instance(ctx, p.Instance)
+		work.Go(func() error {
+			if failures[n] = d.resolve(ctx, t, applying, p, way); failures[n] == nil {
+				resolved.Add(1)
+			}
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return "", err
+	}
+	for _, err := range failures {
 		if err != nil {
 			return "", err
 		}
-		name := fmt.Sprintf("%s (%s %d): %s", describeProblem(p, i), p.Type, p.ID, way.Plan)
-		if err := applying.run(ctx, name, func(*step) error { return d.resolveOne(ctx, t, i, way.Name) }); err != nil {
-			return "", err
-		}
-		if err := d.state.DeleteProblem(ctx, p.ID); err != nil {
-			return "", err
-		}
-		resolved++
 	}
-	return fmt.Sprintf("%d resolved", resolved), nil
+	return fmt.Sprintf("%d resolved", resolved.Load()), nil
+}
+
+func (d *Director) resolve(ctx context.Context, t *task, applying *stage, p state.Problem, way resolution) error {
+	i, err := d.state.Instance(ctx, p.Instance)
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s (%s %d): %s", describeProblem(p, i), p.Type, p.ID, way.Plan)
+	if err := applying.run(ctx, name, func(*step) error { return d.resolveOne(ctx, t, i, way.Name) }); err != nil {
+		return err
+	}
+	return d.state.DeleteProblem(ctx, p.ID)
 }
 
 func (d *Director) resolveOne(ctx context.Context, t *task, i *state.Instance, way string) error {

@@ -76,6 +76,15 @@ func (t *task) warn(message string) {
 	t.event(func(now int64) any { return remark{Time: now, Type: "warning", Message: message} })
 }
 
+// warnOnce writes a remark that no other one of the task repeats.
+func (t *task) warnOnce(message string) {
+	if _, known := t.warned.LoadOrStore(message, true); known {
+		return
+	}
+	t.debug("WARN", "DirectorJobRunner", message)
+	t.warn(message)
+}
+
 // failed writes the last line of a failed or cancelled task.
 func (t *task) failed(problem *fault.Error) {
 	t.event(func(now int64) any {

@@ -121,6 +121,7 @@ func (q *queue) run(id int64) error {
 		q.mu.Lock()
 		delete(q.running, id)
 		q.mu.Unlock()
+		q.d.dead.nudge()
 	}()
 
 	if _, err := q.d.state.StartTask(q.open, id); err != nil {

@@ -9,11 +9,12 @@ import (
 
 	"github.com/pks-community/pks-release/src/local/director/fault"
 	"github.com/pks-community/pks-release/src/local/director/state"
+	"github.com/pks-community/pks-release/src/local/machine"
 )
 
 // deletion says how instances are deleted.
 type deletion struct {
-	skipDrain bool
+	stopping
 	// force goes on when an agent or the driver fails.
 	force bool
 }
@@ -43,7 +44,7 @@ func (d *Director) deleteInstance(ctx context.Context, t *task, i *state.Instanc
 	defer func() { audit.end(ctx, err, nil) }()
 	if i.VMCID != "" {
 		if i.State == state.Started && i.Digest != "" {
-			if err := d.stop(ctx, t, i, how.skipDrain, func(int, string) {}); err != nil && !how.force {
+			if err := d.stop(ctx, t, i, how.stopping, func(int, string) {}); err != nil && !how.force {
 				return err
 			}
 		}
@@ -94,7 +95,7 @@ func (d *Director) deleteDeployment(ctx context.Context, t *task, payload delete
 		}
 	}
 	deleting := t.stage("Deleting instances", nil, len(instances))
-	if err := d.deleteInstances(ctx, t, deleting, instances, maxThreads, deletion{force: payload.Force}); err != nil {
+	if err := d.deleteInstances(ctx, t, deleting, instances, maxThreads, deletion{stopping: stopping{next: machine.DeleteDeployment}, force: payload.Force}); err != nil {
 		return "", err
 	}
 	artifacts := t.stage("Removing deployment artifacts", nil, 3)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -357,5 +358,23 @@ func TestLinksCanBeTakenByOutsiders(t *testing.T) {
 	}
 	if a := b.do("DELETE", fmt.Sprintf("/links/%v", b.list("/links?deployment=d1")[0]["id"]), ""); a.body != `{"code":810005,"description":"Error deleting link: not a external link"}` {
 		t.Errorf("delete of a job's link: %d %s", a.status, a.body)
+	}
+}
+
+func TestAnAgentThatIsLateIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	var left atomic.Int32
+	b := start(t, setup{timing: director.Timing{Agent: time.Millisecond}, machines: machine.Options{Fault: func(_ context.Context, step machine.Step, spec machine.Spec) error {
+		if step == machine.StepState && spec.Group == "master" && left.Add(-1) >= 0 {
+			return machine.ErrUnresponsive
+		}
+		return nil
+	}}})
+	b.deploy(d1, "", "done")
+	left.Store(2)
+	b.deploy(d1, "", "done")
+	left.Store(3)
+	if failed := b.deploy(d1, "", "error"); !strings.Contains(*failed.Result, "Timed out sending 'get_state'") {
+		t.Errorf("result is %s", *failed.Result)
 	}
 }

@@ -40,6 +40,8 @@ type task struct {
 	// mu guards sizes, the lengths of the outputs.
 	mu    sync.Mutex
 	sizes map[string]int64
+	// warned holds what has been warned of.
+	warned sync.Map
 }
 
 // takeUp finds out what an earlier run of the task has left. Every run writes at least one event.

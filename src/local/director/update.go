@@ -59,7 +59,7 @@ func (p *plan) updateGroup(ctx context.Context, t *task, g *groupPlan) error {
 
 // deletion says how instances of a group are deleted.
 func (p *plan) deletion(group string) deletion {
-	return deletion{skipDrain: p.options.skipsDrain(group), force: p.options.Fix}
+	return deletion{stopping: stopping{skipDrain: p.options.skipsDrain(group), next: machine.DeleteInstance}, force: p.options.Fix}
 }
 
 // byZone splits instances by zone in the manifest's order; in each the bootstrap instance is first.
@@ -164,7 +164,7 @@ func (p *plan) update(ctx context.Context, t *task, s *step, i *instancePlan, wa
 	case i.was != state.Started:
 		err = p.bringUp(ctx, t, s, i, watch, []int{10, 20, 30, 50, 60})
 	default:
-		if err = p.stopInstance(ctx, t, s, i.Instance, p.options.skipsDrain(i.Group)); err == nil {
+		if err = p.stopInstance(ctx, t, s, i); err == nil {
 			err = p.bringUp(ctx, t, s, i, watch, []int{50, 60, 70, 90, 100})
 		}
 	}
@@ -182,7 +182,7 @@ func (p *plan) takeDown(ctx context.Context, t *task, s *step, i *instancePlan) 
 		return nil
 	}
 	if i.was == state.Started {
-		if err := p.stopInstance(ctx, t, s, i.Instance, p.options.skipsDrain(i.Group)); err != nil {
+		if err := p.stopInstance(ctx, t, s, i); err != nil {
 			return err
 		}
 	}
@@ -199,19 +199,29 @@ func (p *plan) takeDown(ctx context.Context, t *task, s *step, i *instancePlan) 
 }
 
 // stopInstance drains and stops an instance's jobs.
-func (p *plan) stopInstance(ctx context.Context, t *task, s *step, i *state.Instance, skipDrain bool) error {
+func (p *plan) stopInstance(ctx context.Context, t *task, s *step, i *instancePlan) error {
 	if i.VMCID == "" || p.dead[i.ID] {
 		return nil
 	}
-	return p.d.stop(ctx, t, i, skipDrain, s.at)
+	next := machine.Stay
+	if i.replacesMachine() || i.target() == state.Detached {
+		next = machine.DeleteMachine
+	}
+	return p.d.stop(ctx, t, i.Instance, stopping{skipDrain: p.options.skipsDrain(i.Group), next: next}, s.at)
+}
+
+// stopping says how an instance is stopped, and what for.
+type stopping struct {
+	skipDrain bool
+	next      machine.Next
 }
 
 // stop drains and stops an instance's jobs and reports how far it is.
-func (d *Director) stop(ctx context.Context, t *task, i *state.Instance, skipDrain bool, at func(int, string)) error {
+func (d *Director) stop(ctx context.Context, t *task, i *state.Instance, how stopping, at func(int, string)) error {
 	script := func(script machine.Script) error {
-		return d.agent(t, i, "run_script "+string(script), d.machines.RunScript(ctx, i.VMCID, script))
+		return d.agent(t, i, "run_script "+string(script), d.machines.RunScript(ctx, i.VMCID, script, how.next))
 	}
-	if skipDrain {
+	if how.skipDrain {
 		at(10, "skipped pre-stop & drain")
 	} else {
 		at(5, "executing pre-stop")
@@ -253,13 +263,22 @@ func (p *plan) bringUp(ctx context.Context, t *task, s *step, i *instancePlan, w
 		return err
 	}
 	s.at(progress[1], "configuring jobs")
-	if err := p.d.agent(t, i.Instance, "apply", p.d.machines.Apply(ctx, i.VMCID, spec)); err != nil {
+	if err := p.d.configure(ctx, t, i.Instance, spec); err != nil {
 		return err
 	}
 	if err := p.applied(ctx, i); err != nil {
 		return err
 	}
 	return p.d.start(ctx, t, i.Instance, watch, func(n int, status string) { s.at(progress[n], status) })
+}
+
+// configure applies a specification and passes on what the driver warns of.
+func (d *Director) configure(ctx context.Context, t *task, i *state.Instance, spec machine.Spec) error {
+	warnings, err := d.machines.Apply(ctx, i.VMCID, spec)
+	for _, warning := range warnings {
+		t.warnOnce(warning)
+	}
+	return d.agent(t, i, "apply", err)
 }
 
 // applied stores what has been applied, so that a restarted Director knows it.
@@ -280,7 +299,7 @@ func (p *plan) applied(ctx context.Context, i *instancePlan) error {
 // start starts an instance's jobs and waits until they run. at is called with 2, 3 and 4.
 func (d *Director) start(ctx context.Context, t *task, i *state.Instance, watch manifest.Watch, at func(int, string)) error {
 	at(2, "executing pre-start")
-	if err := d.agent(t, i, "run_script pre-start", d.machines.RunScript(ctx, i.VMCID, machine.PreStart)); err != nil {
+	if err := d.agent(t, i, "run_script pre-start", d.machines.RunScript(ctx, i.VMCID, machine.PreStart, machine.Stay)); err != nil {
 		return err
 	}
 	at(3, "starting jobs")
@@ -291,7 +310,7 @@ func (d *Director) start(ctx context.Context, t *task, i *state.Instance, watch 
 		return err
 	}
 	at(4, "executing post-start")
-	if err := d.agent(t, i, "run_script post-start", d.machines.RunScript(ctx, i.VMCID, machine.PostStart)); err != nil {
+	if err := d.agent(t, i, "run_script post-start", d.machines.RunScript(ctx, i.VMCID, machine.PostStart, machine.Stay)); err != nil {
 		return err
 	}
 	i.Configured = true
@@ -344,7 +363,10 @@ func (d *Director) agent(t *task, i *state.Instance, method string, err error) e
 // complete returns the specification with what belongs to the machine.
 func (p *plan) complete(i *instancePlan) machine.Spec {
 	spec := i.resolved
-	spec.AgentID, spec.DiskCID, spec.Records = i.AgentID, i.DiskCID, p.records()
+	spec.AgentID, spec.DiskCID = i.AgentID, i.DiskCID
+	if len(p.groups) > 0 { // else what was applied holds the records
+		spec.Records = p.records()
+	}
 	i.spec.AgentID, i.spec.DiskCID = i.AgentID, i.DiskCID
 	return spec
 }

@@ -32,9 +32,13 @@ func TestSimulatedMachinesWithAKubeletAreNodesWhileTheyRun(t *testing.T) {
 	}
 	cid := must[string](t)(driver.Create(ctx, spec))
 	errand := must[string](t)(driver.Create(ctx, other))
-	do(driver.Apply(ctx, errand, other))
+	apply := func(cid string, spec machine.Spec) error {
+		_, err := driver.Apply(ctx, cid, spec)
+		return err
+	}
+	do(apply(errand, other))
 	do(driver.Start(ctx, errand))
-	do(driver.Apply(ctx, cid, spec))
+	do(apply(cid, spec))
 	do(driver.Start(ctx, cid))
 	do(driver.Stop(ctx, cid))
 	do(driver.Start(ctx, cid))

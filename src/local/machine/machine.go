@@ -142,6 +142,41 @@ const (
 	PostStart Script = "post-start"
 )
 
+// Next is what becomes of a machine that is being stopped.
+type Next string
+
+// What may become of it. Stay is a restart or a stop; the others say what is deleted and will not
+// come back: the machine alone (the instance gets another one, with the same disk), the instance with
+// it, or the whole deployment.
+const (
+	Stay             Next = ""
+	DeleteMachine    Next = "delete-machine"
+	DeleteInstance   Next = "delete-instance"
+	DeleteDeployment Next = "delete-deployment"
+)
+
+// Environment is what hooks are told of it. The first three variables are BOSH's
+// (reference/bosh-release.md §7); BOSH_INSTANCE_DELETED is set, to 1, for an instance that does not
+// come back, so that a hook can tell that without the state of its own job.
+func (n Next) Environment() map[string]string {
+	word := func(deleted bool) string {
+		if deleted {
+			return "delete"
+		}
+		return "keep"
+	}
+	instance := n == DeleteInstance || n == DeleteDeployment
+	env := map[string]string{
+		"BOSH_VM_NEXT_STATE":         word(n != Stay),
+		"BOSH_INSTANCE_NEXT_STATE":   word(instance),
+		"BOSH_DEPLOYMENT_NEXT_STATE": word(n == DeleteDeployment),
+	}
+	if instance {
+		env["BOSH_INSTANCE_DELETED"] = "1"
+	}
+	return env
+}
+
 // Values of State.Job.
 const (
 	JobRunning  = "running"
@@ -214,10 +249,13 @@ type Driver interface {
 	Create(ctx context.Context, spec Spec) (cid string, err error)
 	// Prepare fetches what spec's jobs need while the old ones still run.
 	Prepare(ctx context.Context, cid string, spec Spec) error
-	// Apply configures spec's jobs. The jobs are stopped.
-	Apply(ctx context.Context, cid string, spec Spec) error
-	// RunScript runs one hook of all jobs; a job without it is no error.
-	RunScript(ctx context.Context, cid string, script Script) error
+	// Apply configures spec's jobs. The jobs are stopped. The warnings are sentences for the operator
+	// about what in the specification has no effect on this kind of machine; the Director shows each
+	// of them once per task.
+	Apply(ctx context.Context, cid string, spec Spec) (warnings []string, err error)
+	// RunScript runs one hook of all jobs; a job without it is no error. The hooks of a stop are told
+	// what comes next; for those of a start it is Stay.
+	RunScript(ctx context.Context, cid string, script Script, next Next) error
 	// Start starts the applied jobs' processes and does not wait for them; State tells.
 	Start(ctx context.Context, cid string) error
 	// Stop stops them and waits.
@@ -233,7 +271,11 @@ type Driver interface {
 	DeleteDisk(ctx context.Context, diskCID string) error
 	// DeleteDeployment tells that nothing of the deployment is left.
 	DeleteDeployment(ctx context.Context, deployment string) error
-	// Recover is called once, before anything else, with all machines that should exist. A machine
+	// Watch is called once, before Recover: died is to be told the id of each machine that has ended
+	// without having been deleted, or that Recover could not bring back. It may be called from anywhere, also from within Recover and while
+	// locks are held, and returns at once. No death is reported after Close has returned.
+	Watch(died func(cid string))
+	// Recover is called once, before anything but Watch, with all machines that should exist. A machine
 	// that cannot be recovered is reported as unresponsive by State, not as an error of Recover.
 	Recover(ctx context.Context, placements []Placement) error
 	// Close lets go of everything without changing what Recover would find.

@@ -74,6 +74,10 @@ type Options struct {
 	// Fault is asked before each step and makes it fail by returning an error; for StepStart the
 	// processes fail to come up instead. It may wait. Nil: nothing fails.
 	Fault func(ctx context.Context, step Step, spec Spec) error
+	// Warn is what Apply warns of. Nil: nothing.
+	Warn func(spec Spec) []string
+	// Script is told of each hook. Nil: nobody is.
+	Script func(spec Spec, script Script, next Next)
 	// Logger says which machines come and go. Nil: nothing is logged.
 	Logger *slog.Logger
 }
@@ -86,6 +90,7 @@ type Simulated struct {
 
 	mu       sync.Mutex
 	machines map[string]*simulation
+	died     func(cid string)
 }
 
 var _ Driver = (*Simulated)(nil)
@@ -99,6 +104,7 @@ type simulation struct {
 	started time.Time // zero: stopped
 	failed  error     // why the processes do not run
 	serving bool      // Options.KubernetesAPI has been started for it
+	dead    bool      // Kill
 }
 
 // NewSimulated returns a driver without machines.
@@ -107,7 +113,7 @@ func NewSimulated(options Options) *Simulated {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &Simulated{options: options, logger: logger, machines: map[string]*simulation{}}
+	return &Simulated{options: options, logger: logger, machines: map[string]*simulation{}, died: func(string) {}}
 }
 
 // Create implements Driver.
@@ -118,7 +124,9 @@ func (s *Simulated) Create(ctx context.Context, spec Spec) (string, error) {
 	cid := "vm-" + uuid.NewString()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.machines[cid] = &simulation{spec: spec, created: time.Now()}
+	blank := spec
+	blank.Jobs = nil // until they are applied
+	s.machines[cid] = &simulation{spec: blank, created: time.Now()}
 	s.logger.LogAttrs(ctx, slog.LevelDebug, "simulated machine created", slog.String("deployment", spec.Deployment),
 		slog.String("instance", spec.Group+"/"+spec.ID), slog.String("machine", cid))
 	return cid, nil
@@ -133,25 +141,31 @@ func (s *Simulated) Prepare(ctx context.Context, cid string, spec Spec) error {
 }
 
 // Apply implements Driver.
-func (s *Simulated) Apply(ctx context.Context, cid string, spec Spec) error {
+func (s *Simulated) Apply(ctx context.Context, cid string, spec Spec) ([]string, error) {
 	m, err := s.machine(cid)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.step(ctx, StepApply, spec, s.options.Delays.Apply); err != nil {
-		return err
+		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.spec, m.load = spec, nil
-	return nil
+	if s.options.Warn == nil {
+		return nil, nil
+	}
+	return s.options.Warn(spec), nil
 }
 
 // RunScript implements Driver.
-func (s *Simulated) RunScript(ctx context.Context, cid string, script Script) error {
+func (s *Simulated) RunScript(ctx context.Context, cid string, script Script, next Next) error {
 	_, spec, err := s.specOf(ctx, cid)
 	if err != nil {
 		return err
+	}
+	if s.options.Script != nil {
+		s.options.Script(spec, script, next)
 	}
 	delay := s.options.Delays.Script
 	if script == Drain {
@@ -271,13 +285,45 @@ func (s *Simulated) DeleteDeployment(_ context.Context, deployment string) error
 	return nil
 }
 
-// machine returns the machine called cid.
-func (s *Simulated) machine(cid string) (*simulation, error) {
+// Watch implements Driver.
+func (s *Simulated) Watch(died func(cid string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.died = died
+}
+
+// Kill makes a machine die: its agent answers nothing more until the machine is deleted, and what it
+// serves ends.
+func (s *Simulated) Kill(ctx context.Context, cid string) error {
+	m, err := s.machine(cid)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.dead = true
+	m.mu.Unlock()
+	if err := s.halt(ctx, m); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	died := s.died
+	s.mu.Unlock()
+	died(cid)
+	return nil
+}
+
+// machine returns the machine called cid, which must be alive.
+func (s *Simulated) machine(cid string) (*simulation, error) {
+	s.mu.Lock()
 	m, ok := s.machines[cid]
+	s.mu.Unlock()
 	if !ok {
 		return nil, fmt.Errorf("machine %s: %w", cid, ErrNotFound)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return nil, fmt.Errorf("machine %s: %w", cid, ErrUnresponsive)
 	}
 	return m, nil
 }

@@ -33,8 +33,8 @@ func up(t *testing.T, s *machine.Simulated, spec machine.Spec) string {
 	for _, do := range []func() error{
 		func() error { return err },
 		func() error { return s.Prepare(t.Context(), cid, spec) },
-		func() error { return s.Apply(t.Context(), cid, spec) },
-		func() error { return s.RunScript(t.Context(), cid, machine.PreStart) },
+		func() error { _, err := s.Apply(t.Context(), cid, spec); return err },
+		func() error { return s.RunScript(t.Context(), cid, machine.PreStart, machine.Stay) },
 		func() error { return s.Start(t.Context(), cid) },
 	} {
 		if err := do(); err != nil {
@@ -92,7 +92,7 @@ func TestEveryStepEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hour := time.Hour
 		s := machine.NewSimulated(machine.Options{Delays: machine.Delays{
-			Delete: hour, Prepare: hour, Apply: hour, Script: hour, Drain: hour, Start: hour, Stop: hour, Errand: hour,
+			Delete: hour, Prepare: hour, Apply: hour, Script: hour, Drain: hour, Start: hour, Stop: hour,
 		}})
 		job := web()
 		job.Errand = true
@@ -102,8 +102,8 @@ func TestEveryStepEndsWithItsContext(t *testing.T) {
 		}
 		for name, do := range map[string]func(context.Context) error{
 			"prepare": func(ctx context.Context) error { return s.Prepare(ctx, cid, spec("1", job)) },
-			"apply":   func(ctx context.Context) error { return s.Apply(ctx, cid, spec("1", job)) },
-			"drain":   func(ctx context.Context) error { return s.RunScript(ctx, cid, machine.Drain) },
+			"apply":   func(ctx context.Context) error { _, err := s.Apply(ctx, cid, spec("1", job)); return err },
+			"drain":   func(ctx context.Context) error { return s.RunScript(ctx, cid, machine.Drain, machine.Stay) },
 			"start":   func(ctx context.Context) error { return s.Start(ctx, cid) },
 			"stop":    func(ctx context.Context) error { return s.Stop(ctx, cid) },
 			"delete":  func(ctx context.Context) error { return s.Delete(ctx, cid) },
@@ -114,6 +114,8 @@ func TestEveryStepEndsWithItsContext(t *testing.T) {
 			}
 			cancel()
 		}
+		s = machine.NewSimulated(machine.Options{Delays: machine.Delays{Errand: hour}})
+		cid = up(t, s, spec("1", job))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if result, err := s.RunErrand(ctx, cid, "web"); err != nil || result.ExitCode != 143 {
@@ -278,5 +280,76 @@ func TestAWorkerIsANodeWhileItsKubeletIsStarted(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"start w", "stop d/w"}, kube.calls); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAKilledMachineAnswersNothingUntilItIsDeleted(t *testing.T) {
+	t.Parallel()
+	var kube service
+	s := machine.NewSimulated(machine.Options{KubernetesAPI: &kube})
+	var died []string
+	s.Watch(func(cid string) { died = append(died, cid) })
+	cid := up(t, s, spec("m", api()))
+	if err := s.Kill(t.Context(), cid); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{cid}, died); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := s.State(t.Context(), cid); !errors.Is(err, machine.ErrUnresponsive) {
+		t.Errorf("state: %v", err)
+	}
+	if err := s.RunScript(t.Context(), cid, machine.Drain, machine.Stay); !errors.Is(err, machine.ErrUnresponsive) {
+		t.Errorf("drain: %v", err)
+	}
+	if err := s.Delete(t.Context(), cid); err != nil {
+		t.Error(err)
+	}
+	if err := s.Kill(t.Context(), cid); !errors.Is(err, machine.ErrNotFound) {
+		t.Errorf("kill of a deleted machine: %v", err)
+	}
+	if diff := cmp.Diff([]string{"start m", "stop d/m"}, kube.calls); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHooksAreToldWhatIsDeleted(t *testing.T) {
+	t.Parallel()
+	env := func(vm, instance, deployment string) map[string]string {
+		return map[string]string{"BOSH_VM_NEXT_STATE": vm, "BOSH_INSTANCE_NEXT_STATE": instance, "BOSH_DEPLOYMENT_NEXT_STATE": deployment}
+	}
+	deleted := func(env map[string]string) map[string]string {
+		env["BOSH_INSTANCE_DELETED"] = "1"
+		return env
+	}
+	want := map[machine.Next]map[string]string{
+		machine.Stay:             env("keep", "keep", "keep"),
+		machine.DeleteMachine:    env("delete", "keep", "keep"),
+		machine.DeleteInstance:   deleted(env("delete", "delete", "keep")),
+		machine.DeleteDeployment: deleted(env("delete", "delete", "delete")),
+	}
+	got := map[machine.Next]map[string]string{}
+	for next := range want {
+		got[next] = next.Environment()
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestANewMachineRunsNothingUntilJobsAreApplied(t *testing.T) {
+	t.Parallel()
+	s := machine.NewSimulated(machine.Options{})
+	job := web()
+	job.Errand = true
+	cid, err := s.Create(t.Context(), spec("1", job))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"": "stopped"}, states(t, s, cid)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := s.RunErrand(t.Context(), cid, "web"); err == nil {
+		t.Error("an errand ran that was not applied")
 	}
 }

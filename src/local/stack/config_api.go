@@ -37,7 +37,7 @@ func (s *Stack) writeAPIConfig() error {
 			"service_id": serviceID,
 			"timeout":    (60 * time.Second).String(),
 		},
-		"kubernetes_version": kubernetesVersion,
+		"kubernetes_version": s.current().Kubernetes,
 		"plans":              plans,
 		"poll_interval":      s.options.PollInterval.String(),
 		"log":                map[string]any{"level": "info"},

@@ -53,16 +53,16 @@ func (s *Stack) writeBrokerConfig() error {
 			"authentication": clientCredentials,
 		},
 		"service_adapter":    map[string]any{"path": s.program("pks-service-adapter")},
-		"service_deployment": serviceDeployment(),
+		"service_deployment": serviceDeployment(s.current()),
 		"service_catalog":    serviceCatalog(),
 	})
 }
 
-// serviceDeployment names the releases and the stemcell that the embedded
-// Director holds.
-func serviceDeployment() map[string]any {
+// serviceDeployment names the releases and the stemcell that clusters are made of:
+// of those that the embedded Director holds, the ones that the settings say.
+func serviceDeployment(settings Settings) map[string]any {
 	var releases []any
-	for _, r := range cfcr.Releases() {
+	for _, r := range offeredReleases(settings.Machines, []string{settings.Kubernetes}) {
 		var jobs []string
 		for _, j := range r.Jobs {
 			jobs = append(jobs, j.Name)
@@ -70,6 +70,7 @@ func serviceDeployment() map[string]any {
 		releases = append(releases, map[string]any{"name": r.Name, "version": r.Version, "jobs": jobs})
 	}
 	stemcell := cfcr.Stemcell()
+	stemcell.Version = settings.Stemcell
 	return map[string]any{
 		"releases":  releases,
 		"stemcells": []any{map[string]any{"os": stemcell.OS, "version": stemcell.Version}},

@@ -14,16 +14,28 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
+
+	"github.com/pks-community/pks-release/src/local/machine"
 )
 
 // Instance is what a running stack tells of itself in its state file.
 type Instance struct {
-	PID       int       `json:"pid"`
-	Version   string    `json:"version"`
-	Machines  string    `json:"machines"`
-	Ports     Ports     `json:"ports"`
-	StartedAt time.Time `json:"started_at"`
-	Children  []Child   `json:"children"`
+	PID     int    `json:"pid"`
+	Version string `json:"version"`
+	Settings
+	// Offered are the versions that settings can name.
+	Offered Offered `json:"offered"`
+	// Refused tells why the machines have no better isolation, by mode.
+	Refused   map[string]string `json:"isolation_refused,omitempty"`
+	Ports     Ports             `json:"ports"`
+	StartedAt time.Time         `json:"started_at"`
+	Children  []Child           `json:"children"`
+}
+
+// Offered are the versions that the embedded Director holds, oldest first.
+type Offered struct {
+	Kubernetes []string `json:"kubernetes"`
+	Stemcells  []string `json:"stemcells"`
 }
 
 // Child is one program that the stack keeps running.
@@ -205,12 +217,16 @@ func Reset(ctx context.Context, l Layout) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	// Machines of a killed stack may still hold what is about to be removed.
+	if err := sweepMachines(ctx, l); err != nil {
+		return err
+	}
 	own, err := l.own()
 	if err != nil {
 		return err
 	}
 	for _, path := range own {
-		if err := os.RemoveAll(path); err != nil {
+		if err := machine.RemoveTree(path); err != nil {
 			return fmt.Errorf("remove the data: %w", err)
 		}
 	}

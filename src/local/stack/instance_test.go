@@ -27,7 +27,7 @@ func TestOnlyOneProcessServesAFolder(t *testing.T) {
 	if _, err := takeLock(t.Context(), l); err == nil || !strings.Contains(err.Error(), "pks-local down") {
 		t.Errorf("a second one: %v", err)
 	}
-	want := Instance{PID: 42, Machines: "simulated", Ports: DefaultPorts(), StartedAt: time.Now().UTC().Round(0)}
+	want := Instance{PID: 42, Settings: Settings{Machines: Simulated}, Ports: DefaultPorts(), StartedAt: time.Now().UTC().Round(0)}
 	if err := want.write(l); err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,12 @@ func (l Layout) Lock() string { return l.path("lock") }
 // State is what the serving process says of itself.
 func (l Layout) State() string { return l.path("stack.json") }
 
+// Settings keeps which machines and versions the stack has.
+func (l Layout) Settings() string { return l.path("settings.json") }
+
+// Machines holds process machines and their disks.
+func (l Layout) Machines() string { return l.path("machines") }
+
 // CACertificate is what clients of the stack must trust.
 func (l Layout) CACertificate() string { return l.path("tls", "ca.pem") }
 
@@ -87,9 +93,12 @@ func (l Layout) Log(program string) string { return l.path("logs", program+".log
 func (l Layout) ClientHome() string { return l.path("client") }
 func (l Layout) Kubeconfig() string { return l.path("client", "kubeconfig") }
 
+// ClientPrograms has the kubectl that belongs to process machines.
+func (l Layout) ClientPrograms() string { return l.path("client", "bin") }
+
 func (l Layout) folders() []string {
 	return []string{
-		l.path("tls"), l.UAA(), l.Director(), l.CredHub(), l.Kubernetes(),
+		l.path("tls"), l.UAA(), l.Director(), l.CredHub(), l.Kubernetes(), l.Machines(),
 		l.path("config"), l.path("pks-api"), l.path("logs"), l.ClientHome(),
 	}
 }
@@ -106,7 +115,7 @@ func (l Layout) Make() error {
 
 // own lists what a stack has made in the folder, the lock last.
 func (l Layout) own() ([]string, error) {
-	paths := append(l.folders(), l.State(), l.Secrets(), l.Subnet())
+	paths := append(l.folders(), l.State(), l.Settings(), l.Secrets(), l.Subnet())
 	entries, err := os.ReadDir(l.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("list the data: %w", err)

@@ -28,7 +28,7 @@ type parts struct {
 	auth     auth.Authenticator
 	secrets  *credhub.Store
 	kube     *kubeapi.Service
-	machines *machine.Simulated
+	machines machine.Driver
 	director *director.Director
 }
 
@@ -50,19 +50,9 @@ func (s *Stack) openParts() (p *parts, err error) {
 	if p.secrets, err = credhub.Open(ctx, filepath.Join(s.layout.CredHub(), "credhub.db"), credhub.Options{}); err != nil {
 		return p, unopened(s.layout.CredHub(), err)
 	}
-	p.kube, err = kubeapi.New(kubeapi.Options{
-		Dir:               s.layout.Kubernetes(),
-		KubernetesVersion: kubernetesVersion,
-		Logger:            s.log.With("part", "kubernetes"),
-	})
-	if err != nil {
-		return p, unopened(s.layout.Kubernetes(), err)
+	if err := s.openMachines(ctx, p); err != nil {
+		return p, err
 	}
-	p.machines = machine.NewSimulated(machine.Options{
-		Delays:        delays(s.options.VMTime),
-		KubernetesAPI: p.kube,
-		Logger:        s.log.With("part", "machines"),
-	})
 	p.director, err = director.New(director.Config{
 		Dir:             s.layout.Director(),
 		Auth:            p.auth,
@@ -71,16 +61,60 @@ func (s *Stack) openParts() (p *parts, err error) {
 		ConfigServerURL: s.ports.CredHubURL(),
 		ResumeTasks:     true,
 		Logger:          s.log.With("part", "director"),
+		Timing:          agentTiming(s.current().Machines),
 		Seed: director.Seed{
 			CloudConfig: cloudConfig(s.subnet),
-			Releases:    cfcr.Releases(),
-			Stemcells:   []director.Stemcell{cfcr.Stemcell()},
+			Releases:    offeredReleases(s.current().Machines, s.offered.Kubernetes),
+			Stemcells:   cfcr.Stemcells(),
 		},
 	})
 	if err != nil {
 		return p, unopened(s.layout.Director(), err)
 	}
 	return p, nil
+}
+
+// openMachines opens what the Director makes machines with.
+func (s *Stack) openMachines(ctx context.Context, p *parts) (err error) {
+	settings := s.current()
+	if settings.Machines == Process {
+		if p.machines, err = s.real.driver(ctx, s); err != nil {
+			return unopened(s.layout.Machines(), err)
+		}
+		return nil
+	}
+	p.kube, err = kubeapi.New(kubeapi.Options{
+		Dir:               s.layout.Kubernetes(),
+		KubernetesVersion: settings.Kubernetes,
+		Logger:            s.log.With("part", "kubernetes"),
+	})
+	if err != nil {
+		return unopened(s.layout.Kubernetes(), err)
+	}
+	p.machines = machine.NewSimulated(machine.Options{
+		Delays:        delays(s.options.VMTime),
+		KubernetesAPI: p.kube,
+		Logger:        s.log.With("part", "machines"),
+	})
+	return nil
+}
+
+// agentTiming makes the Director wait shorter for agents that are processes of this
+// machine than for those of virtual machines far away.
+func agentTiming(kind Machines) director.Timing {
+	if kind == Process {
+		return director.Timing{Agent: 8 * time.Second}
+	}
+	return director.Timing{}
+}
+
+// offeredReleases are the releases that clusters are made of, with the given
+// versions of Kubernetes. Simulated clusters have that of the published releases.
+func offeredReleases(kind Machines, kubernetes []string) []director.Release {
+	if kind == Process {
+		return cfcr.Releases(kubernetes...)
+	}
+	return cfcr.Releases()
 }
 
 // unopened says which folder it is that a part cannot begin with.

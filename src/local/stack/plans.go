@@ -16,9 +16,9 @@ type offeredPlan struct {
 
 const errandVM = "micro"
 
-// kubernetesVersion is that of the kubo release which the embedded Director holds
-// (reference/cluster-manifest.md, baseline).
-const kubernetesVersion = "1.17.9"
+// balancersByte is the third byte of the addresses at which the load balancers of
+// process machines' clusters listen.
+const balancersByte = 254
 
 // offeredPlans are what the embedded stack sells. Their ids never change: a
 // cluster remembers its plan by id.
@@ -29,12 +29,12 @@ func offeredPlans() []offeredPlan {
 			ID: "8a0e21a8-8072-4d80-b365-d1f502085560", Name: "small",
 			Description:     "1 master and 2 workers, for trying things out",
 			MasterInstances: 1, WorkerInstances: 2, MaxWorkerInstances: 10,
-		}, "small", "medium", zones[:1]},
+		}, "medium", "small", zones[:1]},
 		{pks.Plan{
 			ID: "58375a45-17f7-4291-acf1-455bfdc8e371", Name: "medium",
-			Description:     "3 masters and 3 workers over three zones",
-			MasterInstances: 3, WorkerInstances: 3, MaxWorkerInstances: 30, AllowPrivilegedContainers: true,
-		}, "small", "medium", zones},
+			Description:     "3 masters and 2 workers over three zones",
+			MasterInstances: 3, WorkerInstances: 2, MaxWorkerInstances: 30, AllowPrivilegedContainers: true,
+		}, "medium", "small", zones},
 		{pks.Plan{
 			ID: "241118e5-69b2-4ef9-b47f-4d2ab071aff5", Name: "large",
 			Description:     "5 masters and 10 workers over three zones",
@@ -44,14 +44,19 @@ func offeredPlans() []offeredPlan {
 }
 
 // cloudConfig is the IaaS that the embedded Director pretends to have. The
-// addresses are loopback ones: a simulated machine can listen on its own.
+// addresses are loopback ones: a machine can listen on its own. The VM types of
+// the plans small and medium are for a laptop; their sizes are limits of what
+// process machines may use. The last addresses are those of load balancers.
 func cloudConfig(subnet netip.Prefix) string {
 	first := gateway(subnet)
 	reserved := first
 	for range 8 {
 		reserved = reserved.Next()
 	}
-	return strings.NewReplacer("RANGE", subnet.String(), "GATEWAY", first.String(), "RESERVED", reserved.String()).Replace(cloudConfigText)
+	prefix := subnet.Addr().As4()
+	prefix[2] = balancersByte
+	balancers := netip.PrefixFrom(netip.AddrFrom4(prefix), 24)
+	return strings.NewReplacer("BALANCERS", balancers.String(), "RANGE", subnet.String(), "GATEWAY", first.String(), "RESERVED", reserved.String()).Replace(cloudConfigText)
 }
 
 const cloudConfigText = `# The cloud config of the embedded BOSH Director.
@@ -61,8 +66,8 @@ azs:
 - name: z3
 vm_types:
 - {name: micro, cloud_properties: {cpu: 1, ram: 1024, ephemeral_disk_size: 8192}}
-- {name: small, cloud_properties: {cpu: 1, ram: 2048, ephemeral_disk_size: 16384}}
-- {name: medium, cloud_properties: {cpu: 2, ram: 4096, ephemeral_disk_size: 32768}}
+- {name: small, cloud_properties: {cpu: 1, ram: 1024, ephemeral_disk_size: 16384}}
+- {name: medium, cloud_properties: {cpu: 2, ram: 2048, ephemeral_disk_size: 32768}}
 - {name: large, cloud_properties: {cpu: 4, ram: 8192, ephemeral_disk_size: 65536}}
 disk_types:
 - {name: 5GB, disk_size: 5120}
@@ -76,7 +81,7 @@ networks:
     gateway: GATEWAY
     azs: [z1, z2, z3]
     dns: [GATEWAY]
-    reserved: [GATEWAY - RESERVED]
+    reserved: [GATEWAY - RESERVED, BALANCERS]
 compilation:
   workers: 5
   az: z1

@@ -23,9 +23,9 @@ const (
 	stopPatience = 20 * time.Second
 )
 
-// process keeps one child program running until its context ends: a child that
+// childProcess keeps one child program running until its context ends: a child that
 // dies is started again, after a pause that grows while it keeps dying.
-type process struct {
+type childProcess struct {
 	name    string
 	path    string
 	args    []string
@@ -38,18 +38,26 @@ type process struct {
 	mu       sync.Mutex
 	pid      int // 0 while not running
 	restarts int
+	end      context.CancelFunc // of the running child
+	renewal  *renewal           // nil unless the running child is to make place for another
+}
+
+// renewal is a wish for another child.
+type renewal struct {
+	gone  chan struct{} // closed when the old child is
+	ended chan error    // told why the new one has ended
 }
 
 // PID is the running child's process id, 0 while there is none; restarts counts
 // how often it had to be started again.
-func (p *process) status() (pid, restarts int) {
+func (p *childProcess) status() (pid, restarts int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pid, p.restarts
 }
 
 // run blocks until ctx ends and the child is gone.
-func (p *process) run(ctx context.Context) error {
+func (p *childProcess) run(ctx context.Context) error {
 	// The kernel kills the child when the thread that started it ends
 	// (PR_SET_PDEATHSIG), so that a killed stack leaves nobody behind who holds
 	// ports and databases that the next start needs. This goroutine therefore
@@ -65,9 +73,9 @@ func (p *process) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		select {
-		case p.ended <- err:
-		default:
+		if p.renewed(err) {
+			p.log.Info("program is started anew", "program", p.name)
+			continue
 		}
 		if time.Since(began) > lastRestart {
 			pause = first
@@ -85,7 +93,7 @@ func (p *process) run(ctx context.Context) error {
 	}
 }
 
-func (p *process) once(ctx context.Context) error {
+func (p *childProcess) once(ctx context.Context) error {
 	out, err := openLog(p.logFile)
 	if err != nil {
 		return err
@@ -95,6 +103,8 @@ func (p *process) once(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the end of the log: %w", err)
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	cmd := exec.CommandContext(ctx, p.path, p.args...)
 	cmd.Env = p.env
 	cmd.Stdout, cmd.Stderr = out, out
@@ -104,8 +114,8 @@ func (p *process) once(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	p.setPID(cmd.Process.Pid)
-	defer p.setPID(0)
+	p.set(cmd.Process.Pid, end)
+	defer p.set(0, nil)
 	p.log.Info("program started", "program", p.name, "pid", cmd.Process.Pid)
 	err = cmd.Wait()
 	if err == nil {
@@ -117,10 +127,50 @@ func (p *process) once(ctx context.Context) error {
 	return err
 }
 
-func (p *process) setPID(pid int) {
+func (p *childProcess) set(pid int, end context.CancelFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pid = pid
+	p.pid, p.end = pid, end
+}
+
+// restart ends the child and returns when it is gone and another one is being
+// started. The channel is told why that one has ended, if it does.
+func (p *childProcess) restart(ctx context.Context) (ended <-chan error, err error) {
+	r := &renewal{gone: make(chan struct{}), ended: make(chan error, 1)}
+	p.mu.Lock()
+	end := p.end
+	if end == nil { // another one is being started already
+		p.ended = r.ended
+		close(r.gone)
+	} else {
+		p.renewal = r
+	}
+	p.mu.Unlock()
+	if end != nil {
+		end()
+	}
+	select {
+	case <-r.gone:
+		return r.ended, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("end %s: %w", p.name, ctx.Err())
+	}
+}
+
+// renewed notes that a child has ended, and tells whether that was wished for.
+func (p *childProcess) renewed(why error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.renewal; r != nil {
+		p.renewal, p.ended = nil, r.ended
+		close(r.gone)
+		return true
+	}
+	select {
+	case p.ended <- why:
+	default:
+	}
+	return false
 }
 
 const maxLogSize = 20 << 20

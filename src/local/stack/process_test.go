@@ -24,7 +24,7 @@ trap 'echo ended >%[2]s; exit 0' TERM
 echo "start $n" >%[2]s
 [ "$n" -lt 3 ] && exit 1
 while :; do sleep 0.05; done`, dir, fifo)
-	p := &process{
+	p := &childProcess{
 		name: "child", path: "/bin/sh", args: []string{"-c", script}, env: os.Environ(),
 		logFile: filepath.Join(dir, "log"), log: slog.New(slog.DiscardHandler), pause: time.Millisecond,
 	}
@@ -57,7 +57,7 @@ func TestAProgramThatEndsWhileStartingIsReportedWithItsLastWords(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ended := make(chan error, 1)
-	p := &process{
+	p := &childProcess{
 		name: "child", path: "/bin/sh", args: []string{"-c", "echo first; echo listen: address in use >&2; exit 3"}, env: os.Environ(),
 		logFile: filepath.Join(dir, "log"), log: slog.New(slog.DiscardHandler), ended: ended,
 	}
@@ -94,6 +94,52 @@ func TestProgramsThatCannotBeRunAreNamed(t *testing.T) {
 		}
 	}
 	if err := s.programsExist(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAChildThatIsRestartedIsGoneBeforeTheNextOneAndCountsAsNoCrash(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "events")
+	happened := newEvents(t, fifo)
+	// The second one dies at once.
+	script := fmt.Sprintf(`
+n=$(cat %[1]s/count 2>/dev/null || echo 0); n=$((n+1)); echo $n >%[1]s/count
+trap 'echo "ended $n" >%[2]s; exit 0' TERM
+echo "start $n" >%[2]s
+[ "$n" -eq 2 ] && { echo "bad configuration" >&2; exit 1; }
+while :; do sleep 0.05; done`, dir, fifo)
+	p := &childProcess{
+		name: "child", path: "/bin/sh", args: []string{"-c", script}, env: os.Environ(),
+		logFile: filepath.Join(dir, "log"), log: slog.New(slog.DiscardHandler), pause: time.Millisecond,
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.run(ctx) }()
+	next := func(want string) {
+		t.Helper()
+		if got := happened.next(t); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	next("start 1")
+	ended, err := p.restart(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next("ended 1")
+	next("start 2")
+	if why := <-ended; why == nil || !strings.Contains(why.Error(), "bad configuration") {
+		t.Errorf("the new child ended because of %v", why)
+	}
+	next("start 3")
+	if _, restarts := p.status(); restarts != 1 {
+		t.Errorf("%d restarts are counted, want that of the crash", restarts)
+	}
+	cancel()
+	next("ended 3")
+	if err := <-done; err != nil {
 		t.Error(err)
 	}
 }

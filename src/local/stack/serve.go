@@ -27,10 +27,22 @@ type Options struct {
 	// ProgramDir holds pks-api, pks-broker and pks-service-adapter.
 	ProgramDir string
 
+	// Program is this program, which process machines run as their agent.
+	Program string
+
+	// Machines, Isolation and Kubernetes are the kind of machines, the mode of
+	// process machines and the version of Kubernetes that were asked for. What is
+	// empty stays as it was, or is the best that can be had.
+	Machines              Machines
+	Isolation, Kubernetes string
+
 	// VMTime is how long a simulated VM takes to come up.
 	VMTime time.Duration
 	// PollInterval is how often pks-api looks at a running operation.
 	PollInterval time.Duration
+
+	// Reload asks for settings that another process has written.
+	Reload <-chan os.Signal
 
 	Log *slog.Logger
 	// Progress takes one line for each step of the start.
@@ -51,9 +63,19 @@ type Stack struct {
 	subnet  netip.Prefix // of the machines
 	log     *slog.Logger
 	began   time.Time
+	real    *miniature // nil without process machines
+	offered Offered
 
 	mu       sync.Mutex
-	children []*process
+	settings Settings
+	children []*childProcess
+}
+
+// current returns the settings that hold.
+func (s *Stack) current() Settings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settings
 }
 
 // Serve runs the stack that keeps its data in the folder, until ctx ends. It
@@ -92,6 +114,12 @@ func Serve(ctx context.Context, l Layout, o Options, ready func(Instance)) (err 
 	}
 	s.subnet = subnet
 	defer func() { err = errors.Join(err, claim.Close()) }()
+	if err := s.settle(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ErrInterrupted
+		}
+		return err
+	}
 	isReady := false
 	err = s.serve(ctx, pair, func(i Instance) { isReady = true; ready(i) })
 	if ctx.Err() != nil && !isReady {
@@ -143,7 +171,8 @@ func (s *Stack) serve(ctx context.Context, pair tls.Certificate, ready func(Inst
 	return nil
 }
 
-// keepState writes the state file anew whenever a child has been started again.
+// keepState writes the state file anew whenever a child has been started again or
+// the settings have changed.
 func (s *Stack) keepState(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -152,6 +181,10 @@ func (s *Stack) keepState(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.options.Reload:
+			if err := s.reload(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("new settings do not work", "error", err)
+			}
 		case <-ticker.C:
 		}
 		now := s.instance()
@@ -170,12 +203,14 @@ func (s *Stack) instance() Instance {
 	i := Instance{
 		PID:       os.Getpid(),
 		Version:   s.options.Version,
-		Machines:  "simulated",
+		Offered:   s.offered,
+		Refused:   s.real.refused(),
 		Ports:     s.ports,
 		StartedAt: s.began,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	i.Settings = s.settings
 	for _, p := range s.children {
 		pid, restarts := p.status()
 		i.Children = append(i.Children, Child{Name: p.name, PID: pid, Restarts: restarts})
@@ -210,16 +245,10 @@ func (s *Stack) startChildren(ctx context.Context, group *errgroup.Group) error 
 	if err != nil {
 		return err
 	}
-	for _, c := range []struct {
-		name, url, probe string
-		args             []string
-	}{
-		{"pks-broker", s.ports.BrokerURL(), "/v2/catalog", []string{"-configFilePath", s.layout.BrokerConfig()}},
-		{"pks-api", s.ports.APIURL(), "/actuator/health", []string{"-config", s.layout.APIConfig()}},
-	} {
+	for _, c := range s.programs() {
 		s.options.Progress("Starting " + c.name + " on " + c.url + " …")
 		ended := make(chan error, 1)
-		p := &process{
+		p := &childProcess{
 			name: c.name, path: s.program(c.name), args: c.args,
 			env:     []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.layout.Dir, "TMPDIR=" + os.TempDir()},
 			logFile: s.layout.Log(c.name), log: s.log, ended: ended,
@@ -233,6 +262,20 @@ func (s *Stack) startChildren(ctx context.Context, group *errgroup.Group) error 
 		}
 	}
 	return nil
+}
+
+// childProgram is a program that runs beside this one.
+type childProgram struct {
+	name, url, probe string
+	args             []string
+}
+
+// programs are the child programs in the order in which they need each other.
+func (s *Stack) programs() []childProgram {
+	return []childProgram{
+		{"pks-broker", s.ports.BrokerURL(), "/v2/catalog", []string{"-configFilePath", s.layout.BrokerConfig()}},
+		{"pks-api", s.ports.APIURL(), "/actuator/health", []string{"-config", s.layout.APIConfig()}},
+	}
 }
 
 // awaitAnswer waits until the program behind url answers. One that ends before
