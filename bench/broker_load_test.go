@@ -18,7 +18,9 @@ type load struct {
 	// request makes the n-th request's text.
 	request func(n int64) string
 	status  int // that every answer must have
-	sent    atomic.Int64
+	// dial connects; nil means without TLS.
+	dial func(address string) (net.Conn, error)
+	sent atomic.Int64
 }
 
 // figures are what came of a load.
@@ -63,7 +65,7 @@ func measure(t *testing.T, address string, l *load, connections int, d time.Dura
 	started := time.Now()
 	for range connections {
 		group.Go(func() {
-			own, err := drive(address, l.request, l.status, next, started.Add(d))
+			own, err := drive(address, l, next, started.Add(d))
 			mu.Lock()
 			defer mu.Unlock()
 			times = append(times, own...)
@@ -82,8 +84,12 @@ func measure(t *testing.T, address string, l *load, connections int, d time.Dura
 	return figures{float64(n) / took.Seconds(), times[n/2], times[n*99/100], int64(n)}
 }
 
-func drive(address string, request func(int64) string, status int, next *atomic.Int64, until time.Time) ([]time.Duration, error) {
-	conn, err := net.Dial("tcp", address)
+func drive(address string, l *load, next *atomic.Int64, until time.Time) ([]time.Duration, error) {
+	dial := l.dial
+	if dial == nil {
+		dial = func(address string) (net.Conn, error) { return net.Dial("tcp", address) }
+	}
+	conn, err := dial(address)
 	if err != nil {
 		return nil, err
 	}
@@ -92,16 +98,16 @@ func drive(address string, request func(int64) string, status int, next *atomic.
 	var times []time.Duration
 	for time.Now().Before(until) {
 		sent := time.Now()
-		if _, err := io.WriteString(conn, request(next.Add(1))); err != nil {
+		if _, err := io.WriteString(conn, l.request(next.Add(1))); err != nil {
 			return nil, err
 		}
 		resp, err := http.ReadResponse(answers, nil)
 		if err != nil {
 			return nil, err
 		}
-		if resp.StatusCode != status {
+		if resp.StatusCode != l.status {
 			body, _ := io.ReadAll(resp.Body)
-			return nil, fmt.Errorf("answered %d instead of %d: %s", resp.StatusCode, status, body)
+			return nil, fmt.Errorf("answered %d instead of %d: %s", resp.StatusCode, l.status, body)
 		}
 		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 			return nil, err

@@ -121,17 +121,19 @@ func TestThresholdBrokerCatalog(t *testing.T) {
 func TestThresholdBrokerLastOperation(t *testing.T) {
 	skipUnlessBench(t)
 	for _, latency := range []time.Duration{0, slowDirector} {
-		s := newStandIn(t, latency, 0)
-		s.lasting = time.Hour
-		b := startBroker(t, s.URL, "")
-		l := pollLoad(begin(t, b, 20))
-		measure(t, b.address, l, 20, time.Second) // warm
-		before := s.requests.Load()
-		one, many := best(t, b.address, l, 1), best(t, b.address, l, 20)
-		t.Logf("last_operation  %5v  concurrency  1: %v", latency, one)
-		t.Logf("last_operation  %5v  concurrency 20: %v   Director requests per poll %.4f", latency, many,
-			float64(s.requests.Load()-before)/float64(one.Requests+many.Requests))
-		wantRate(t, "last_operation", many.Rate, timesLastOperation*referenceLastOperation)
+		for _, deployments := range []int{0, manyDeployments} {
+			s := newStandIn(t, latency, deployments)
+			s.lasting = time.Hour
+			b := startBroker(t, s.URL, "")
+			l := pollLoad(begin(t, b, 20))
+			measure(t, b.address, l, 20, time.Second) // warm
+			before := s.requests.Load()
+			one, many := best(t, b.address, l, 1), best(t, b.address, l, 20)
+			t.Logf("last_operation  %5v  %4d deployments  concurrency  1: %v", latency, deployments, one)
+			t.Logf("last_operation  %5v  %4d deployments  concurrency 20: %v   Director requests per poll %.4f", latency, deployments, many,
+				float64(s.requests.Load()-before)/float64(one.Requests+many.Requests))
+			wantRate(t, "last_operation", many.Rate, timesLastOperation*referenceLastOperation)
+		}
 	}
 }
 

@@ -233,12 +233,22 @@ func (s *stack) checkPods() {
 		}
 		return ""
 	})
-	pods := strings.Fields(s.must(s.kubectl("get", "pods", "-l", "app=hello", "--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].metadata.name}")))
-	ips := strings.Fields(s.must(s.kubectl("get", "pods", "-l", "app=hello", "--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].status.podIP}")))
-	nodes := strings.Fields(s.must(s.kubectl("get", "pods", "-l", "app=hello", "--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].spec.nodeName}")))
-	if len(pods) != 2 || len(ips) != 2 || nodes[0] == nodes[1] {
-		s.t.Fatalf("two pods on two nodes, please: %v %v %v", pods, ips, nodes)
-	}
+	var pods, ips []string
+	s.eventually("two pods on two nodes", func() string {
+		pods, ips = nil, nil
+		nodes := map[string]bool{}
+		out := s.must(s.kubectl("get", "pods", "-l", "app=hello", "-o", `jsonpath={range .items[*]}{.metadata.name} {.status.podIP} {.spec.nodeName}{"\n"}{end}`))
+		for line := range strings.Lines(out) {
+			fields := strings.Fields(line)
+			if len(fields) == 3 {
+				pods, ips, nodes[fields[2]] = append(pods, fields[0]), append(ips, fields[1]), true
+			}
+		}
+		if len(pods) != 2 || len(nodes) != 2 {
+			return out
+		}
+		return ""
+	})
 	for i, pod := range pods {
 		other := "http://" + ips[1-i] + ":8080/"
 		if out := s.must(s.kubectl("exec", pod, "--", "hello", "get", other)); !strings.Contains(out, pods[1-i]) {
@@ -256,7 +266,8 @@ func TestKubernetesRoot(t *testing.T) {
 	took := s.create("demo", "small")
 	t.Logf("a cluster of 1+2 was Ready in %s", took.Round(time.Millisecond))
 	s.life("demo")
-	s.trouble("demo")
+	s.trouble()
+	s.crash()
 	s.upgradeUnderLoad("demo", 1, 2)
 	s.must(s.pks("delete-cluster", "demo", "--wait", "--non-interactive"))
 }
@@ -280,7 +291,8 @@ func TestKubernetesRootless(t *testing.T) {
 	took := s.create("demo", "small")
 	t.Logf("a cluster of 1+2 was Ready in %s", took.Round(time.Millisecond))
 	s.life("demo")
-	s.trouble("demo")
+	s.trouble()
+	s.crash()
 	s.upgradeUnderLoad("demo", 1, 2)
 	s.must(s.pks("delete-cluster", "demo", "--wait", "--non-interactive"))
 }
@@ -297,6 +309,7 @@ func TestKubernetesKwok(t *testing.T) {
 	s.wantNodes(3, s.real.older)
 	s.must(s.pks("resize", "demo", "--num-nodes", "2", "--wait", "--non-interactive"))
 	s.wantNodes(2, s.real.older)
+	s.trouble()
 	s.upgrade("demo")
 	s.wantNodes(2, s.real.newer)
 	s.must(s.kubectl("rollout", "status", "deployment/hello", "--timeout=90s"))
@@ -324,10 +337,18 @@ func (s *stack) life(cluster string) {
 	}
 }
 
+// kubelet is the program that is a worker's node.
+func (s *stack) kubelet() string {
+	if s.real.mode == "kwok" {
+		return "kwok"
+	}
+	return "kubelet"
+}
+
 // trouble kills processes and a whole machine, and waits until all is well again.
-func (s *stack) trouble(cluster string) {
+func (s *stack) trouble() {
 	s.t.Helper()
-	for _, name := range []string{"kubelet", "kube-apiserver"} {
+	for _, name := range []string{s.kubelet(), "kube-apiserver"} {
 		old := s.killOne(name)
 		s.eventually(name+" runs again", func() string {
 			for _, p := range s.processes(name) {
@@ -348,7 +369,7 @@ func (s *stack) trouble(cluster string) {
 
 	// A whole worker: its first process and with it all others.
 	before := s.instances()
-	victim := s.agentOf("kubelet")
+	victim := s.agentOf(s.kubelet())
 	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
 		s.t.Fatal(err)
 	}
@@ -364,6 +385,33 @@ func (s *stack) trouble(cluster string) {
 	})
 	s.wantNodes(2, s.real.older)
 	s.must(s.kubectl("rollout", "status", "deployment/hello", "--timeout=90s"))
+}
+
+// crash kills the stack itself. Its machines end with it, and come back with the next start.
+func (s *stack) crash() {
+	s.t.Helper()
+	kubelets := s.processes(s.kubelet())
+	if err := syscall.Kill(s.status().PID, syscall.SIGKILL); err != nil {
+		s.t.Fatal(err)
+	}
+	s.eventually("the machines end with the stack", func() string {
+		for _, pid := range kubelets {
+			if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && len(raw) > 0 {
+				return fmt.Sprintf("process %d still runs", pid)
+			}
+		}
+		return ""
+	})
+	s.up()
+	s.eventually("the cluster answers again", func() string {
+		if r := s.kubectl("get", "--raw", "/readyz"); r.code != 0 {
+			return r.stderr
+		}
+		return ""
+	})
+	s.wantNodes(2, s.real.older)
+	s.must(s.kubectl("rollout", "status", "deployment/hello", "--timeout=90s"))
+	s.checkPods()
 }
 
 // upgrade offers the newer version and upgrades the cluster.
@@ -390,6 +438,14 @@ func (s *stack) upgradeUnderLoad(cluster string, masters, workers int) {
 	}
 	if masters > 1 && len(failed) > 0 {
 		s.t.Errorf("failed requests:\n%s", strings.Join(failed[:min(len(failed), 20)], "\n"))
+	}
+	// The drains have brought all pods together on one node; new ones spread.
+	for _, replicas := range []string{"0", "2"} {
+		s.must(s.kubectl("scale", "deployment/hello", "--replicas="+replicas))
+		if replicas == "0" {
+			s.must(s.kubectl("wait", "--for=delete", "pods", "-l", "app=hello", "--timeout=60s"))
+		}
+		s.must(s.kubectl("rollout", "status", "deployment/hello", "--timeout=90s"))
 	}
 	s.checkPods()
 }

@@ -13,11 +13,15 @@ import (
 const pingTimeout = 2 * time.Second
 
 // health answers GET /actuator/health: UP when requests can be served, which
-// needs the database and nothing else.
+// needs a database that can be written and nothing else.
 func (s *Server) health(ctx context.Context, x *exchange) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	if err := s.config.Clusters.Ping(ctx); err != nil {
+	err := s.alive.feel(ctx, func(ctx context.Context) error {
+		// Whoever hangs up must not make the others read DOWN.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
+		defer cancel()
+		return s.config.Clusters.Ping(ctx)
+	})
+	if err != nil {
 		s.config.Logger.Error("health is down", "request_id", x.requestID, "error", err)
 		return answer{http.StatusServiceUnavailable, v1.Health{Status: "DOWN"}}, nil
 	}

@@ -27,6 +27,10 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer) {
 		w.WriteHeader(a.status)
 		return
 	}
+	if body, ok := a.body.(stream); ok {
+		s.writeStream(w, r, a.status, body)
+		return
+	}
 	document, err := json.Marshal(a.body)
 	if err != nil {
 		s.fail(w, r, err)
@@ -85,6 +89,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		document.Message = failure.User
 		document.Path = pks.Shorten(r.URL.Path)
 	}
+	if status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", strconv.Itoa(int(throttlePeriod.Seconds())))
+	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
@@ -96,11 +103,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // body. Every bad token gets the same text: the cause is for the log
 // (reference/uaa.md §16.4).
 func challenge(w http.ResponseWriter, failure *pks.Failure) (code, description string) {
-	if errors.Is(failure, uaa.ErrNoToken) {
-		w.Header().Set("WWW-Authenticate", "Bearer")
+	if errors.Is(failure, uaa.ErrNoToken) || errors.Is(failure, errWrongLogin) {
+		w.Header().Add("WWW-Authenticate", "Bearer")
 		return "unauthorized", failure.User
 	}
-	w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", error_description="The access token is not valid or has expired"`)
+	w.Header().Add("WWW-Authenticate", `Bearer error="invalid_token", error_description="The access token is not valid or has expired"`)
 	return "invalid_token", failure.User
 }
 
@@ -113,7 +120,7 @@ func (s *Server) logFailure(r *http.Request, status int, failure *pks.Failure) {
 	case status >= http.StatusInternalServerError:
 		s.config.Logger.Error("request failed", attributes...)
 	case failure.Code == pks.CodeUnauthenticated:
-		s.config.Logger.Info("token refused", append(attributes, "remote", r.RemoteAddr)...)
+		s.config.Logger.Info("credentials refused", append(attributes, "remote", r.RemoteAddr)...)
 	default:
 		s.config.Logger.Debug("request refused", attributes...)
 	}

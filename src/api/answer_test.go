@@ -28,7 +28,7 @@ func TestEveryFailureOfTheCatalogueHasItsStatus(t *testing.T) {
 		if got.status != entry.Status || problem != want {
 			t.Errorf("%s: %d %+v", entry.Code, got.status, problem)
 		}
-		if retry := got.header.Get("Retry-After") != ""; retry != (entry.Status == http.StatusServiceUnavailable) {
+		if retry := got.header.Get("Retry-After") != ""; retry != (entry.Status == http.StatusServiceUnavailable || entry.Status == http.StatusTooManyRequests) {
 			t.Errorf("%s: Retry-After is there: %t", entry.Code, retry)
 		}
 	}

@@ -27,6 +27,9 @@ func (s *Server) audit(route route, x *exchange, status int, err error) {
 		"remote", x.request.RemoteAddr,
 		"status", status,
 		"operation", x.on.OperationID,
+		"dry_run", x.dryRun,
+		"replayed", x.header.Get(replayedHeader) != "",
+		"rollout", cmp.Or(x.task.ID, pathValue(x.request, "task")),
 	}
 	if err != nil {
 		attributes = append(attributes, "outcome", string(pks.AsFailure(err).Code))

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/pks-community/pks-release/src/pks"
 	"github.com/pks-community/pks-release/src/uaa"
@@ -13,15 +14,31 @@ func (s *Server) authorise(ctx context.Context, route route, x *exchange) error 
 	if route.rights.public {
 		return nil
 	}
-	raw, err := uaa.BearerToken(x.request)
-	if err != nil {
-		return err
+	raw, bearerErr := uaa.BearerToken(x.request)
+	from := address(x.request)
+	if s.refusals.limited(from, time.Now()) && !s.knows(raw) {
+		return tooManyRefusals()
+	}
+	err := s.identifyCaller(ctx, route, x, raw, bearerErr)
+	if err != nil && pks.AsFailure(err).Code == pks.CodeUnauthenticated {
+		s.refusals.count(from, time.Now())
+	}
+	return err
+}
+
+// identifyCaller checks the request's credentials.
+func (s *Server) identifyCaller(ctx context.Context, route route, x *exchange, raw string, bearerErr error) error {
+	if name, password, given := basicLogin(x.request); given && s.takesLogins(route) {
+		return s.authoriseBroker(x, name, password)
+	}
+	if bearerErr != nil {
+		return bearerErr
 	}
 	token, err := s.config.Verifier.Verify(ctx, raw)
 	if err != nil {
 		return err
 	}
-	x.caller = token.Principal
+	x.caller, x.expires = token.Principal, token.ExpiresAt
 	x.extent = route.rights.of(token.Scopes)
 	if x.extent == nothing {
 		return notEnoughPrivileges()

@@ -43,13 +43,14 @@ func TestBindingByNameAsksForThatUser(t *testing.T) {
 		"/v1/clusters/demo/binds/alana":                                  "alana",
 		"/v1/clusters/demo/binds/alana%40example.com":                    "alana@example.com",
 		"/v1/clusters/demo/binds/admin?suppressClusterRoleBinding=false": "admin",
+		"/v1/clusters/demo/binds/cody?suppressClusterRoleBinding=true":   "cody",
 	} {
 		w := newWorld(t).with("demo", cody)
 		got := w.send(request{method: "GET", path: path, token: "cody"})
 		if got.status != http.StatusOK || !strings.Contains(got.body, user) {
 			t.Fatalf("%s: %d %s", path, got.status, got.body)
 		}
-		want := []lifecycle.BindRequest{{ClusterID: w.clusters["demo"].ID, User: user, By: cody, RequestID: got.header.Get("X-Request-Id")}}
+		want := []lifecycle.BindRequest{{ClusterID: w.clusters["demo"].ID, User: user, WithoutRights: strings.Contains(path, "=true"), By: cody, RequestID: got.header.Get("X-Request-Id")}}
 		if diff := cmp.Diff(want, w.binds); diff != "" {
 			t.Error(diff)
 		}
@@ -59,10 +60,9 @@ func TestBindingByNameAsksForThatUser(t *testing.T) {
 func TestBindingByNameRefusesWhatItCannotDo(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"/v1/clusters/demo/binds/alana?suppressClusterRoleBinding=true": "Credentials without a ClusterRoleBinding cannot be made for this cluster. Leave suppressClusterRoleBinding out to get an administrator's credentials.",
-		"/v1/clusters/demo/binds/alana?suppressClusterRoleBinding=x":    `suppressClusterRoleBinding is "x"; it must be true or false. Correct the value and send the request again.`,
-		"/v1/clusters/demo/binds/%20":                                   `The user name " " cannot be used. Use up to 253 letters, digits and '@', '.', '_', '+', '-'.`,
-		"/v1/clusters/demo/binds/a%0Ab":                                 `The user name "a\nb" cannot be used. Use up to 253 letters, digits and '@', '.', '_', '+', '-'.`,
+		"/v1/clusters/demo/binds/alana?suppressClusterRoleBinding=x": `suppressClusterRoleBinding is "x"; it must be true or false. Correct the value and send the request again.`,
+		"/v1/clusters/demo/binds/%20":                                `The user name " " cannot be used. Use up to 253 letters, digits and '@', '.', '_', '+', '-'.`,
+		"/v1/clusters/demo/binds/a%0Ab":                              `The user name "a\nb" cannot be used. Use up to 253 letters, digits and '@', '.', '_', '+', '-'.`,
 	} {
 		w := newWorld(t).with("demo", cody)
 		got := w.send(request{method: "GET", path: path, token: "cody"})

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/pks-community/pks-release/src/api/jsonbody"
 	"github.com/pks-community/pks-release/src/lifecycle"
@@ -13,35 +14,42 @@ import (
 // that will not change: uuid, versions, and parameters with the plan's values
 // filled in (reference/pks-api.md §5.3).
 func (s *Server) createCluster(ctx context.Context, x *exchange) (answer, error) {
-	plan, spec, err := s.readCreate(x.body)
+	plan, spec, err := s.readCreate(ctx, x)
 	if err != nil {
 		return answer{}, err
 	}
 	cluster, err := s.config.Engine.Create(ctx, lifecycle.CreateRequest{
 		Name:              spec.ClusterName,
 		Owner:             x.caller,
+		QuotaExempt:       x.extent == all,
 		Plan:              plan,
 		Spec:              spec,
 		KubernetesVersion: s.config.KubernetesVersion,
 		ProductVersion:    s.config.Build.Version,
 		RequestID:         x.requestID,
+		Keyed:             x.keyed(http.StatusAccepted, func(c pks.Cluster) any { return s.document(c) }),
+		DryRun:            x.dryRun,
 	})
 	if err != nil {
 		return answer{}, err
 	}
+	if x.dryRun {
+		return s.preview(ctx, x, nil, cluster)
+	}
 	x.on = cluster
-	return answer{http.StatusAccepted, document(cluster)}, nil
+	s.showTag(x, cluster)
+	return answer{http.StatusAccepted, s.document(cluster)}, nil
 }
 
 // readCreate turns the body of a create into a whole, valid spec.
-func (s *Server) readCreate(body []byte) (pks.Plan, pks.ClusterSpec, error) {
-	request, err := jsonbody.Parse(body)
+func (s *Server) readCreate(ctx context.Context, x *exchange) (pks.Plan, pks.ClusterSpec, error) {
+	request, err := jsonbody.Parse(x.body)
 	if err != nil {
 		return pks.Plan{}, pks.ClusterSpec{}, err
 	}
 	name := request.Text("name")
 	planName := request.Text("plan_name")
-	profiles := readProfiles(request)
+	names := readProfiles(request)
 	parameters := request.Object("parameters")
 	if err := request.Err(); err != nil {
 		return pks.Plan{}, pks.ClusterSpec{}, err
@@ -53,6 +61,8 @@ func (s *Server) readCreate(body []byte) (pks.Plan, pks.ClusterSpec, error) {
 	port := parameters.Whole("kubernetes_master_port")
 	workers := parameters.Whole("kubernetes_worker_instances")
 	settings := readSettings(parameters)
+	pools := readPools(parameters)
+	customCA := readCustomCA(parameters)
 	if err := request.Err(); err != nil {
 		return pks.Plan{}, pks.ClusterSpec{}, err
 	}
@@ -69,14 +79,40 @@ func (s *Server) readCreate(body []byte) (pks.Plan, pks.ClusterSpec, error) {
 	if err != nil {
 		return pks.Plan{}, pks.ClusterSpec{}, err
 	}
-	if err := profiles.refuse(); err != nil {
+	profiles, err := s.findProfiles(ctx, x, names)
+	if err != nil {
 		return pks.Plan{}, pks.ClusterSpec{}, err
 	}
+	profiles.compute.Instances, profiles.compute.Field = pools.Instances, pools.Field
+	if customCA != nil {
+		if err := customCA.Validate(parameters.Path("custom_ca"), time.Now()); err != nil {
+			return pks.Plan{}, pks.ClusterSpec{}, err
+		}
+		spec.CustomCA = customCA
+	}
 	spec.WorkerInstances = valueOr(workers, plan.WorkerInstances)
+	if spec, err = profiles.applyTo(spec, plan); err != nil {
+		return pks.Plan{}, pks.ClusterSpec{}, err
+	}
 	if spec, err = settings.applyTo(spec); err != nil {
 		return pks.Plan{}, pks.ClusterSpec{}, err
 	}
 	return plan, spec, spec.Validate(plan)
+}
+
+// readCustomCA reads the authority that is to sign the certificate of the
+// cluster's Kubernetes API (reference/pks-cli.md §16.3). An empty object stands
+// for none.
+func readCustomCA(parameters *jsonbody.Object) *pks.CustomCA {
+	o := parameters.Object("custom_ca")
+	if o == nil {
+		return nil
+	}
+	ca := pks.CustomCA{Certificate: valueOr(o.Text("certificate"), ""), PrivateKey: pks.Secret(valueOr(o.Text("private_key"), ""))}
+	if ca == (pks.CustomCA{}) {
+		return nil
+	}
+	return &ca
 }
 
 func missing(field, remedy string) *pks.Failure {

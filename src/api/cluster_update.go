@@ -17,28 +17,69 @@ func (s *Server) updateCluster(ctx context.Context, x *exchange) (answer, error)
 	if err != nil {
 		return answer{}, err
 	}
+	if change.profiles, err = s.namedIn(ctx, x, change); err != nil {
+		return answer{}, err
+	}
 	plan, ok := s.plans.byID(x.on.PlanID)
-	if !ok {
+	if !ok && !change.lockOnly() {
 		return answer{}, pks.Failf(pks.CodePlanNotFound, "Plan %s of cluster %s is no longer offered.", x.on.PlanName, x.on.Name).
 			WithRemedy("Ask the platform operator to offer the plan again, or delete the cluster.")
 	}
-	apply := func(spec pks.ClusterSpec) (pks.ClusterSpec, error) { return change.applyTo(spec, plan) }
+	precondition := s.precondition(x, change)
 	// The same rules hold again inside the engine's transaction; here they spare
 	// it the work for a request that is bad whatever the spec.
-	if _, err := apply(x.on.Spec.Clone()); err != nil {
+	if err := precondition(x.on); err != nil {
 		return answer{}, err
 	}
+	apply := func(spec pks.ClusterSpec) (pks.ClusterSpec, error) { return change.applyTo(spec, plan) }
+	switch {
+	case change.lockOnly() && x.dryRun:
+		return s.preview(ctx, x, &x.on, x.on)
+	case change.lockOnly():
+		apply = nil // which the engine does at once
+	default:
+		if _, err := apply(x.on.Spec.Clone()); err != nil {
+			return answer{}, err
+		}
+	}
+	before := x.on
 	cluster, err := s.config.Engine.Update(ctx, lifecycle.UpdateRequest{
-		ClusterID: x.on.ID,
-		By:        x.caller,
-		RequestID: x.requestID,
-		Change:    apply,
+		ClusterID:    x.on.ID,
+		By:           x.caller,
+		RequestID:    x.requestID,
+		Change:       apply,
+		Precondition: precondition,
+		DeletionLock: change.lock,
+		QuotaExempt:  x.extent == all,
+		DryRun:       x.dryRun,
 	})
 	if err != nil {
 		return answer{}, err
 	}
+	if x.dryRun {
+		return s.preview(ctx, x, &before, cluster)
+	}
 	x.on = cluster
-	return answer{http.StatusAccepted, document(cluster)}, nil
+	s.showTag(x, cluster)
+	return answer{http.StatusAccepted, s.document(cluster)}, nil
+}
+
+// precondition holds a change against the cluster as it is: If-Match, and what a
+// cluster of another version can have done to it (reference/pks-api.md §5.5).
+func (s *Server) precondition(x *exchange, change update) func(pks.Cluster) error {
+	match := s.ifMatch(x)
+	return func(c pks.Cluster) error {
+		if match != nil {
+			if err := match(c); err != nil {
+				return err
+			}
+		}
+		if c.Versions() == s.target() || change.lockOnly() || change.scalesOnly() && len(c.Spec.Tags) == 0 {
+			return nil
+		}
+		return pks.Failf(pks.CodeClusterBehind, "The cluster %s is from previous installation, please upgrade cluster before current operation", c.Name).
+			WithRemedy("")
+	}
 }
 
 // update is what a PATCH asks for; nil members were not named.
@@ -46,7 +87,19 @@ type update struct {
 	workers       *int
 	drain         pks.DrainSettings
 	deleteAllTags bool
+	lock          *bool // against deletion
 	settings      settings
+	names         profileNames
+	pools         pks.ComputeChange
+	profiles      chosenProfiles // that names and pools stand for
+}
+
+// namedIn finds what the names in the change stand for.
+func (s *Server) namedIn(ctx context.Context, x *exchange, change update) (chosenProfiles, error) {
+	profiles, err := s.findProfiles(ctx, x, change.names)
+	profiles.compute.Instances, profiles.compute.Field = change.pools.Instances, change.pools.Field
+	profiles.compute.Force = change.pools.Force
+	return profiles, err
 }
 
 // readUpdate reads the flat body of a PATCH.
@@ -59,13 +112,17 @@ func readUpdate(body []byte) (update, error) {
 		workers:       request.Whole("kubernetes_worker_instances"),
 		drain:         readDrain(request),
 		deleteAllTags: valueOr(request.Flag("delete_all_tags"), false),
+		lock:          request.Flag("deletion_lock"),
 		settings:      readSettings(request),
+		names:         readProfiles(request),
+		pools:         readPools(request),
 	}
-	profiles := readProfiles(request)
+	change.pools.Force = valueOr(request.Flag("enforce_compute_profile_update"), false)
+	if request.Has("custom_ca") {
+		return update{}, pks.Failf(pks.CodeInvalidRequest, "custom_ca of a cluster cannot be changed once the cluster exists.").
+			WithRemedy("Create a new cluster with it.")
+	}
 	if err := request.Err(); err != nil {
-		return update{}, err
-	}
-	if err := profiles.refuse(); err != nil {
 		return update{}, err
 	}
 	if change.empty() {
@@ -79,22 +136,29 @@ func readUpdate(body []byte) (update, error) {
 	return change, nil
 }
 
-func (u update) empty() bool {
-	return u.workers == nil && u.drain == (pks.DrainSettings{}) && !u.deleteAllTags && u.settings.empty()
+func (u update) empty() bool { return u.lock == nil && u.lockOnly() }
+
+// lockOnly tells that nothing but the deletion lock was named.
+func (u update) lockOnly() bool {
+	return u.workers == nil && len(u.pools.Instances) == 0 && u.scalesOnly()
+}
+
+// scalesOnly tells that nothing was named but numbers of workers, and perhaps the
+// lock.
+func (u update) scalesOnly() bool {
+	return u.drain == (pks.DrainSettings{}) && !u.deleteAllTags && u.settings.empty() && len(u.names) == 0
 }
 
 // applyTo makes the spec that the cluster is to become.
 func (u update) applyTo(spec pks.ClusterSpec, plan pks.Plan) (pks.ClusterSpec, error) {
-	if u.workers != nil {
-		if err := plan.ValidateWorkers("kubernetes_worker_instances", *u.workers); err != nil {
-			return pks.ClusterSpec{}, err
-		}
-		spec.WorkerInstances = *u.workers
+	spec, err := u.profiles.replaceIn(spec, plan, u.workers)
+	if err != nil {
+		return pks.ClusterSpec{}, err
 	}
 	if u.deleteAllTags {
 		spec.Tags = nil
 	}
-	spec, err := u.settings.applyTo(spec)
+	spec, err = u.settings.applyTo(spec)
 	if err != nil {
 		return pks.ClusterSpec{}, err
 	}

@@ -18,7 +18,7 @@ func (s *Server) listClusters(ctx context.Context, x *exchange) (answer, error) 
 	}
 	documents := make([]v1.Cluster, 0, len(clusters))
 	for _, c := range clusters {
-		documents = append(documents, document(c))
+		documents = append(documents, s.document(c))
 	}
 	return answer{http.StatusOK, documents}, nil
 }
@@ -33,14 +33,30 @@ func (s *Server) reachable(ctx context.Context, x *exchange) ([]pks.Cluster, err
 }
 
 // getCluster answers GET /v1/clusters/{name}.
-func (s *Server) getCluster(_ context.Context, x *exchange) (answer, error) {
-	return answer{http.StatusOK, document(x.on)}, nil
+func (s *Server) getCluster(ctx context.Context, x *exchange) (answer, error) {
+	s.showTag(x, x.on)
+	if s.notModified(x) {
+		return answer{status: http.StatusNotModified}, nil
+	}
+	read := s.document(x.on)
+	var err error
+	if read.Operation, err = s.lastOperation(ctx, x.on); err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, read}, nil
 }
 
 // getClusterDetails answers GET /v1/clusterdetails/{name}: the same document
 // with the members that only matter to who asks for details.
-func (s *Server) getClusterDetails(_ context.Context, x *exchange) (answer, error) {
-	detailed := document(x.on)
+func (s *Server) getClusterDetails(ctx context.Context, x *exchange) (answer, error) {
+	read, err := s.getCluster(ctx, x)
+	detailed, ok := read.body.(v1.Cluster)
+	if err != nil || !ok {
+		return read, err
+	}
+	if detailed.Parameters.NetworkDetails, err = networkDetails(x.on.Spec.NetworkProfile); err != nil {
+		return answer{}, err
+	}
 	detailed.Parameters.ClusterDetails = drainSettings(x.on.Spec.Drain)
 	if plan, ok := s.plans.byID(x.on.PlanID); ok {
 		detailed.Parameters.PlanDetails = drainSettings(plan.Drain)
@@ -51,7 +67,9 @@ func (s *Server) getClusterDetails(_ context.Context, x *exchange) (answer, erro
 // deleteCluster answers DELETE /v1/clusters/{name}. The work goes on after the
 // answer; reads show it until they find nothing (reference/pks-api.md §5.6).
 func (s *Server) deleteCluster(ctx context.Context, x *exchange) (answer, error) {
-	cluster, err := s.config.Engine.Delete(ctx, lifecycle.DeleteRequest{ClusterID: x.on.ID, By: x.caller, RequestID: x.requestID})
+	cluster, err := s.config.Engine.Delete(ctx, lifecycle.DeleteRequest{
+		ClusterID: x.on.ID, By: x.caller, RequestID: x.requestID, Precondition: s.ifMatch(x),
+	})
 	if err != nil {
 		return answer{}, err
 	}

@@ -9,7 +9,8 @@ import (
 
 // document is a cluster as clients read it. Members that strict clients require
 // are never null (reference/pks-api.md §0).
-func document(c pks.Cluster) v1.Cluster {
+func (s *Server) document(c pks.Cluster) v1.Cluster {
+	c = asWaiting(c)
 	return v1.Cluster{
 		Name:                  c.Name,
 		PlanName:              c.PlanName,
@@ -23,7 +24,8 @@ func document(c pks.Cluster) v1.Cluster {
 		KubernetesProfileName: profileName(c.Spec.KubernetesProfile),
 		KubernetesVersion:     c.KubernetesVersion,
 		PKSVersion:            c.ProductVersion,
-		AvailableUpgrades:     []v1.Upgrade{},
+		AvailableUpgrades:     s.upgrades(c),
+		DeletionLock:          c.DeletionLock,
 		Parameters: v1.ClusterParameters{
 			KubernetesMasterHost:      c.Spec.MasterHost,
 			KubernetesMasterPort:      c.Spec.MasterPort,
@@ -31,8 +33,36 @@ func document(c pks.Cluster) v1.Cluster {
 			ClusterTags:               tags(c.Spec.Tags),
 			CustomCACerts:             registryCAs(c.Spec.CustomCACerts),
 			Customization:             customization(c.Spec),
+			NetworkProfile:            profileText(c.Spec.NetworkProfile),
+			ComputeProfile:            profileText(c.Spec.ComputeProfile),
+			NodePoolInstances:         c.Spec.NodePoolInstances,
 		},
 	}
+}
+
+// upgrades are the versions that the cluster could be given: none but this
+// server's own (reference/pks-product.md §14).
+func (s *Server) upgrades(c pks.Cluster) []v1.Upgrade {
+	upgrades := []v1.Upgrade{}
+	offered := s.target()
+	if c.KubernetesVersion != offered.Kubernetes {
+		upgrades = append(upgrades, v1.Upgrade{Component: "kubernetes", Version: offered.Kubernetes})
+	}
+	if c.ProductVersion != offered.Product {
+		upgrades = append(upgrades, v1.Upgrade{Component: "pks", Version: offered.Product})
+	}
+	return upgrades
+}
+
+// asWaiting makes a cluster that waits for its turn in a rollout tell so
+// (reference/pks-api.md §13).
+func asWaiting(c pks.Cluster) pks.Cluster {
+	if c.RolloutID == "" || c.Busy() {
+		return c
+	}
+	c.LastAction, c.LastActionState = pks.ActionUpgrade, pks.ActionQueued
+	c.LastActionDescription = "Waiting for its turn in upgrade task " + c.RolloutID
+	return c
 }
 
 func masterIPs(c pks.Cluster) []string {

@@ -27,6 +27,15 @@ func (s *Server) listEvents(ctx context.Context, x *exchange) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if text := query.Get("watch"); text != "" {
+		watch, err := strconv.ParseBool(text)
+		if err != nil {
+			return answer{}, pks.Failf(pks.CodeInvalidRequest, "watch is %q; it must be true or false.", pks.Shorten(text))
+		}
+		if watch {
+			return s.watchEvents(x, after)
+		}
+	}
 	limit, err := number(query, "limit", defaultEvents, 1, mostEvents)
 	if err != nil {
 		return answer{}, err
@@ -41,17 +50,7 @@ func (s *Server) listEvents(ctx context.Context, x *exchange) (answer, error) {
 	}
 	documents := make([]v1.Event, 0, len(events))
 	for _, e := range events {
-		documents = append(documents, v1.Event{
-			Seq:         e.Seq,
-			Time:        e.Time.UTC().Format(time.RFC3339),
-			OperationID: e.OperationID,
-			BOSHTask:    e.BOSHTask,
-			Stage:       e.Stage,
-			Subject:     e.Subject,
-			State:       e.State,
-			Percent:     e.Percent,
-			Message:     e.Message,
-		})
+		documents = append(documents, eventDocument(e))
 	}
 	return answer{http.StatusOK, documents}, nil
 }

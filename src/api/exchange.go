@@ -2,9 +2,13 @@ package api
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"net/http"
+	"time"
 
 	"github.com/pks-community/pks-release/src/pks"
+	"github.com/pks-community/pks-release/src/store"
 )
 
 // handler answers one route. It runs when the caller is known and allowed, the
@@ -20,6 +24,16 @@ type exchange struct {
 	extent extent      // how much of the resource the caller reaches
 	body   []byte      // routes with bodyJSON
 	on     pks.Cluster // routes on oneCluster
+	task   pks.Rollout // routes on oneTask
+
+	profile pks.NamedProfile // routes on a profile
+
+	connection context.Context // of the request, without the bound on answers
+	expires    time.Time       // when the caller's token does; zero for never
+	dryRun     bool            // routes that preview
+	receipt    store.Receipt   // of the request's key; without an id for none
+	kept       bool            // the receipt is the engine's to store
+	header     http.Header     // of a successful answer
 }
 
 // mayReach tells whether the caller may touch what owner owns.
@@ -33,17 +47,23 @@ func (s *Server) serve(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), s.config.RequestTimeout)
 		defer cancel()
+		x := &exchange{connection: r.Context(), requestID: requestID(ctx)}
 		r = r.WithContext(ctx)
-
-		x := &exchange{request: r, requestID: requestID(ctx)}
+		x.request = r
+		begun := time.Now()
 		answer, err := s.run(ctx, w, route, x)
 		if err != nil {
+			status := pks.Lookup(pks.AsFailure(err).Code).Status
+			s.offerLogin(w, route, err)
 			s.fail(w, r, err)
-			s.audit(route, x, pks.Lookup(pks.AsFailure(err).Code).Status, err)
+			s.audit(route, x, status, err)
+			s.metrics.answered(route, status, time.Since(begun))
 			return
 		}
+		maps.Copy(w.Header(), x.header)
 		s.write(w, r, answer)
 		s.audit(route, x, answer.status, nil)
+		s.metrics.answered(route, answer.status, time.Since(begun))
 	})
 }
 
@@ -56,10 +76,51 @@ func (s *Server) run(ctx context.Context, w http.ResponseWriter, route route, x 
 			return answer{}, err
 		}
 	}
+	if err := s.findOther(ctx, route.on, x); err != nil {
+		return answer{}, err
+	}
+	if route.on == oneTask {
+		if err := s.findTask(ctx, x); err != nil {
+			return answer{}, err
+		}
+	}
 	if err := s.readBody(w, route, x); err != nil {
 		return answer{}, err
 	}
-	return route.handle(ctx, x)
+	if err := readDryRun(route, x); err != nil {
+		return answer{}, err
+	}
+	if err := readKey(route, x); err != nil {
+		return answer{}, err
+	}
+	if known, found, err := s.replay(ctx, x); found || err != nil {
+		return known, err
+	}
+	done, err := route.handle(ctx, x)
+	if errors.Is(err, store.ErrReceiptExists) { // the same request, a moment earlier
+		known, _, err := s.replay(ctx, x)
+		return known, err
+	}
+	if err == nil {
+		s.keepReceipt(ctx, x, done)
+	}
+	return done, err
+}
+
+// findOther finds a subject other than clusters and tasks.
+func (s *Server) findOther(ctx context.Context, on subject, x *exchange) error {
+	switch on {
+	case oneNetworkProfile:
+		return s.findProfile(ctx, x, pks.NetworkProfiles)
+	case oneComputeProfile:
+		return s.findProfile(ctx, x, pks.ComputeProfiles)
+	case oneKubernetesProfile:
+		return s.findProfile(ctx, x, pks.KubernetesProfiles)
+	case oneOwner:
+		return checkOwner(x)
+	default:
+		return nil
+	}
 }
 
 func (s *Server) findCluster(ctx context.Context, x *exchange) error {

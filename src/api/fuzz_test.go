@@ -15,6 +15,7 @@ func FuzzCreateBody(f *testing.F) {
 	f.Add(`{"name":"demo","plan_name":"small","parameters":{"kubernetes_master_host":"demo.example.com"}}`)
 	f.Add(`{"name":"demo","plan_name":"large","network_profile_name":"","parameters":{"kubernetes_master_host":"10.0.0.1","kubernetes_master_port":"1","kubernetes_worker_instances":5.0,"cluster_tags":[{"name":"a","value":"b","category":null}],"insecure_registries":[null,"x"],"k8s_customization_parameters":{"unset_http_proxy":["runtime"]}}}`)
 	f.Add(`{"name":{},"parameters":{"custom_ca_certs":[{"domain_name":"*.a","ca_cert":"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"}]}}`)
+	f.Add(`{"name":"demo","plan_name":"small","parameters":{"kubernetes_master_host":"a","custom_ca":{"certificate":"-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----","private_key":null}}}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		w := newWorld(t)
 		got := w.send(request{method: "POST", path: "/v1/clusters", token: "cody", body: body, header: beyond()})
@@ -48,6 +49,8 @@ func FuzzUpdateBody(f *testing.F) {
 	f.Add(`{"kubernetes_worker_instances":2}`)
 	f.Add(`{"kubernetes_worker_instances":"2","insecure_registries":[null],"kubelet_drain_timeout":"5","kubelet_drain_force_node":"True","delete_all_tags":true}`)
 	f.Add(`{"cluster_tags":[{"name":"a"}],"k8s_customization_parameters":{"vsphere_cloud_provider_config_key":"x"},"kubernetes_master_host":"other"}`)
+	f.Add(`{"deletion_lock":"TRUE"}`)
+	f.Add(`{"deletion_lock":null,"custom_ca":{}}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		w := newWorld(t).with("demo", cody)
 		before := w.clusters["demo"].Spec

@@ -132,8 +132,8 @@ func TestUnknownPathAndMethodAnswerInBothShapes(t *testing.T) {
 		{"GET", "/v1/ghosts", "", map[string]any{"status": 404.0, "error": "Not Found", "message": "There is nothing at /v1/ghosts.", "path": "/v1/ghosts",
 			"body": "There is nothing at /v1/ghosts. See the API reference for the paths there are.", "code": "route_not_found",
 			"remedy": "See the API reference for the paths there are."}},
-		{"PUT", "/v1/clusters", "GET, HEAD, POST", map[string]any{"status": 405.0, "error": "Method Not Allowed", "message": "PUT does not work on /v1/clusters.",
-			"path": "/v1/clusters", "body": "PUT does not work on /v1/clusters. Use GET, HEAD, POST.", "code": "method_not_allowed", "remedy": "Use GET, HEAD, POST."}},
+		{"PUT", "/v1/clusters", "GET, HEAD, PATCH, POST", map[string]any{"status": 405.0, "error": "Method Not Allowed", "message": "PUT does not work on /v1/clusters.",
+			"path": "/v1/clusters", "body": "PUT does not work on /v1/clusters. Use GET, HEAD, PATCH, POST.", "code": "method_not_allowed", "remedy": "Use GET, HEAD, PATCH, POST."}},
 		{"POST", "/v1/clusters/demo", "DELETE, GET, HEAD, PATCH", map[string]any{"status": 405.0, "error": "Method Not Allowed", "message": "POST does not work on /v1/clusters/demo.",
 			"path": "/v1/clusters/demo", "body": "POST does not work on /v1/clusters/demo. Use DELETE, GET, HEAD, PATCH.", "code": "method_not_allowed", "remedy": "Use DELETE, GET, HEAD, PATCH."}},
 	} {

@@ -60,6 +60,12 @@ func TestEveryLineOfTheTableIsWhole(t *testing.T) {
 		if names := strings.Contains(route.path, "{cluster}"); names != (route.on == oneCluster) {
 			t.Errorf("%s: the path names a cluster (%t), the line says otherwise", line, names)
 		}
+		if names := strings.Contains(route.path, "{task}"); names != (route.on == oneTask) {
+			t.Errorf("%s: the path names a task (%t), the line says otherwise", line, names)
+		}
+		if route.on == oneTask && route.rights.manage == all {
+			t.Errorf("%s lets pks.clusters.manage reach other people's tasks", line)
+		}
 		if route.on == oneCluster && route.rights.manage == all {
 			t.Errorf("%s lets pks.clusters.manage reach other people's clusters", line)
 		}

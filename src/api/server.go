@@ -2,15 +2,18 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
 
 	v1 "github.com/pks-community/pks-release/src/api/v1"
 	"github.com/pks-community/pks-release/src/lifecycle"
+	"github.com/pks-community/pks-release/src/osb"
 	"github.com/pks-community/pks-release/src/pks"
 	"github.com/pks-community/pks-release/src/store"
 	"github.com/pks-community/pks-release/src/uaa"
@@ -18,17 +21,33 @@ import (
 
 // Engine makes changes (lifecycle.Engine).
 type Engine interface {
+	ProfileEngine
+	QuotaEngine
+
 	Create(context.Context, lifecycle.CreateRequest) (pks.Cluster, error)
 	Update(context.Context, lifecycle.UpdateRequest) (pks.Cluster, error)
 	Delete(context.Context, lifecycle.DeleteRequest) (pks.Cluster, error)
 	Bind(context.Context, lifecycle.BindRequest) (v1.Kubeconfig, error)
+	Cancel(context.Context, lifecycle.CancelRequest) (pks.Operation, error)
+	Retry(context.Context, lifecycle.RetryRequest) (pks.Cluster, error)
+	// Preview tells what making the cluster of its spec would do.
+	Preview(ctx context.Context, c pks.Cluster, requestID string) (osb.Preview, error)
+	// ExpectedEnd is the zero time when nothing is known.
+	ExpectedEnd(context.Context, pks.Operation) (time.Time, error)
+	KeepReceipt(context.Context, store.Receipt) error
 }
 
 // Clusters answers reads (store.Store). Reads never leave the database.
 type Clusters interface {
+	store.ProfileReader
+	store.QuotaReader
+
 	Cluster(ctx context.Context, name string) (pks.Cluster, error)
 	Clusters(context.Context, store.ClusterFilter) ([]pks.Cluster, error)
 	Events(ctx context.Context, clusterID string, after int64, limit int) ([]pks.Event, error)
+	Operation(ctx context.Context, id string) (pks.Operation, error)
+	Operations(ctx context.Context, clusterID string, limit int) ([]pks.Operation, error)
+	Receipt(ctx context.Context, id string) (r store.Receipt, found bool, err error)
 	Ping(context.Context) error
 }
 
@@ -42,12 +61,16 @@ type Verifier interface {
 type Config struct {
 	Engine   Engine
 	Clusters Clusters
+	Rollouts Rollouts
 	Verifier Verifier
 	Plans    []pks.Plan
 
 	// KubernetesVersion is what a new cluster gets.
 	KubernetesVersion string
 	Build             v1.BuildInfo
+	// InstancesLogin opens GET /service_instances beside tokens, for brokers, which
+	// know basic authentication alone. Zero: tokens only.
+	InstancesLogin pks.BasicCredentials
 	// UAAURL is where clients get their tokens; told without a token.
 	UAAURL string
 
@@ -57,14 +80,23 @@ type Config struct {
 	// BodyTimeout is how long a client may take to send a body. Default 30 s.
 	BodyTimeout time.Duration
 	Logger      *slog.Logger
+	// Metrics gets what the server counts; nil: nobody does.
+	Metrics prometheus.Registerer
 }
 
 // Server answers the REST API. Use Handler; it is safe for concurrent use.
 type Server struct {
-	config  Config
-	plans   plans
-	mux     *mux.Router
-	handler http.Handler
+	config Config
+	plans  plans
+	offer  string // part of entity tags
+
+	refusals throttle
+	metrics  *metrics
+	alive    pulse
+	// swaggerDocument converts once, when first asked.
+	swaggerDocument func() (json.RawMessage, error)
+	mux             *mux.Router
+	handler         http.Handler
 
 	drainOnce sync.Once
 	draining  chan struct{}
@@ -81,7 +113,7 @@ func New(config Config) *Server {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: config, plans: plans(config.Plans), draining: make(chan struct{})}
+	s := &Server{config: config, plans: plans(config.Plans), offer: offerTag(config), metrics: newMetrics(config.Metrics), swaggerDocument: sync.OnceValues(Swagger), draining: make(chan struct{})}
 	s.mux = s.router()
 	s.handler = s.identify(s.recoverPanics(straighten(s.mux)))
 	return s

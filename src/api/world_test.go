@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -30,6 +31,8 @@ import (
 // world is everything behind the HTTP layer, held in memory: the engine, the
 // store and UAA. Clusters whose names are set busy refuse changes.
 type world struct {
+	offers
+
 	t   testing.TB
 	api *api.Server
 
@@ -42,6 +45,17 @@ type world struct {
 	next     int
 	down     error // of the database
 	failNext error // of the engine
+
+	operations map[string]pks.Operation // by id
+	receipts   map[string]store.Receipt
+	landing    pks.Landing // of cancels; empty: they take their time
+	previews   []pks.Cluster
+	previewErr error
+	pings      int
+	expires    time.Time // of all tokens; zero: never
+
+	rollouts []pks.Rollout // newest first
+	started  []lifecycle.RolloutRequest
 
 	logs *syncBuffer
 }
@@ -82,10 +96,11 @@ func testPlans() []pks.Plan {
 }
 
 func newWorld(t testing.TB, change ...func(*api.Config)) *world {
-	w := &world{t: t, clusters: map[string]pks.Cluster{}, logs: &syncBuffer{}}
+	w := &world{t: t, offers: newOffers(), clusters: map[string]pks.Cluster{}, operations: map[string]pks.Operation{}, receipts: map[string]store.Receipt{}, rollouts: []pks.Rollout{codysRollout()}, logs: &syncBuffer{}}
 	config := api.Config{
 		Engine:            w,
 		Clusters:          w,
+		Rollouts:          w,
 		Verifier:          w,
 		Plans:             testPlans(),
 		KubernetesVersion: "1.34.2",
@@ -110,17 +125,19 @@ func (w *world) with(name string, owner pks.Principal, change ...func(*pks.Clust
 		MasterIPs:         []netip.Addr{netip.MustParseAddr("10.0.0.2")},
 		KubernetesVersion: "1.34.2", ProductVersion: "1.0.0-dev",
 		LastAction: pks.ActionCreate, LastActionState: pks.ActionSucceeded, LastActionDescription: "Instance provisioning completed",
-		OperationID: fmt.Sprintf("operation-%d", w.next),
+		OperationID: fmt.Sprintf("operation-%d", w.next), Revision: 1,
 	}
 	for _, f := range change {
 		f(&c)
 	}
 	w.clusters[name] = c
+	w.record(c, nil)
 	return w
 }
 
 func (w *world) Verify(_ context.Context, token string) (uaa.Token, error) {
 	if known, ok := tokens()[token]; ok {
+		known.ExpiresAt = w.expires
 		return known, nil
 	}
 	if token == "unchecked" {
@@ -150,7 +167,10 @@ func (w *world) Clusters(_ context.Context, filter store.ClusterFilter) ([]pks.C
 	}
 	var found []pks.Cluster
 	for _, c := range w.clusters {
-		if filter.Owner == nil || filter.Owner.Same(c.Owner) {
+		if filter.NotAt != nil && *filter.NotAt == c.Versions() {
+			continue
+		}
+		if (filter.Owner == nil || filter.Owner.Same(c.Owner)) && (filter.OwnerName == "" || filter.OwnerName == c.Owner.Name) {
 			found = append(found, c)
 		}
 	}
@@ -173,15 +193,20 @@ func (w *world) Events(_ context.Context, _ string, after int64, limit int) ([]p
 func (w *world) Ping(context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.pings++
 	return w.down
 }
 
 func (w *world) Create(_ context.Context, r lifecycle.CreateRequest) (pks.Cluster, error) {
+	w.onCreate(r)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked = append(w.asked, "create "+r.Owner.Name+" "+r.RequestID)
 	if err := w.failNext; err != nil {
 		return pks.Cluster{}, err
+	}
+	if _, used := w.receipts[r.Receipt.ID]; used {
+		return pks.Cluster{}, store.ErrReceiptExists
 	}
 	if _, taken := w.clusters[r.Name]; taken {
 		return pks.Cluster{}, pks.Failf(pks.CodeNameTaken, "A cluster named %s exists already.", r.Name)
@@ -192,21 +217,35 @@ func (w *world) Create(_ context.Context, r lifecycle.CreateRequest) (pks.Cluste
 		PlanID: r.Plan.ID, PlanName: r.Plan.Name, Spec: r.Spec.Clone(),
 		KubernetesVersion: r.KubernetesVersion, ProductVersion: r.ProductVersion,
 		LastAction: pks.ActionCreate, LastActionState: pks.ActionInProgress, LastActionDescription: pks.ActionCreate.Accepted(),
-		OperationID: fmt.Sprintf("operation-%d", w.next),
+		OperationID: fmt.Sprintf("operation-%d", w.next), Revision: 1,
+	}
+	if r.DryRun {
+		return c, nil
+	}
+	if err := w.keep(r.Keyed, c); err != nil {
+		return pks.Cluster{}, err
 	}
 	w.clusters[r.Name] = c
+	w.record(c, nil)
 	w.changes++
 	return c, nil
 }
 
 func (w *world) Update(_ context.Context, r lifecycle.UpdateRequest) (pks.Cluster, error) {
+	w.onUpdate(r)
 	w.ask("update", r.By, r.RequestID)
-	return w.change(r.ClusterID, pks.ActionUpdate, r.Change)
+	return w.change(r.ClusterID, pks.ActionUpdate, changeAsked{r.Precondition, r.DeletionLock, r.DryRun}, r.Change)
 }
 
 func (w *world) Delete(_ context.Context, r lifecycle.DeleteRequest) (pks.Cluster, error) {
 	w.ask("delete", r.By, r.RequestID)
-	return w.change(r.ClusterID, pks.ActionDelete, func(s pks.ClusterSpec) (pks.ClusterSpec, error) { return s, nil })
+	return w.change(r.ClusterID, pks.ActionDelete, changeAsked{precondition: r.Precondition}, func(s pks.ClusterSpec) (pks.ClusterSpec, error) { return s, nil })
+}
+
+type changeAsked struct {
+	precondition func(pks.Cluster) error
+	lock         *bool
+	dryRun       bool
 }
 
 func (w *world) ask(verb string, by pks.Principal, requestID string) {
@@ -215,7 +254,7 @@ func (w *world) ask(verb string, by pks.Principal, requestID string) {
 	w.asked = append(w.asked, verb+" "+by.Name+" "+requestID)
 }
 
-func (w *world) change(id string, action pks.Action, change func(pks.ClusterSpec) (pks.ClusterSpec, error)) (pks.Cluster, error) {
+func (w *world) change(id string, action pks.Action, asked changeAsked, change func(pks.ClusterSpec) (pks.ClusterSpec, error)) (pks.Cluster, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.failNext; err != nil {
@@ -225,6 +264,23 @@ func (w *world) change(id string, action pks.Action, change func(pks.ClusterSpec
 	if err != nil {
 		return pks.Cluster{}, err
 	}
+	if asked.precondition != nil {
+		if err := asked.precondition(c); err != nil {
+			return pks.Cluster{}, err
+		}
+	}
+	if asked.lock != nil {
+		c.DeletionLock = *asked.lock
+	}
+	if change == nil {
+		c.Revision++
+		w.clusters[c.Name] = c
+		w.changes++
+		return c, nil
+	}
+	if action == pks.ActionDelete && c.DeletionLock {
+		return pks.Cluster{}, pks.Failf(pks.CodeDeletionLocked, "Cluster %s is locked against deletion.", c.Name)
+	}
 	if c.Busy() {
 		return pks.Cluster{}, pks.Failf(pks.CodeOperationInProgress, "Cluster %s has an operation in progress.", c.Name).WithOperation(c.OperationID)
 	}
@@ -233,9 +289,15 @@ func (w *world) change(id string, action pks.Action, change func(pks.ClusterSpec
 		return pks.Cluster{}, err
 	}
 	w.next++
+	previous := c.Spec
 	c.Spec, c.OperationID = spec, fmt.Sprintf("operation-%d", w.next)
 	c.LastAction, c.LastActionState, c.LastActionDescription = action, pks.ActionInProgress, action.Accepted()
+	c.Revision++
+	if asked.dryRun {
+		return c, nil
+	}
 	w.clusters[c.Name] = c
+	w.record(c, &previous)
 	w.changes++
 	return c, nil
 }

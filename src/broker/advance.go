@@ -168,6 +168,7 @@ func (o *operation) settle(ctx context.Context, s status) error {
 	o.status = s
 	o.mu.Unlock()
 	if !s.at.IsZero() {
+		o.broker.places.leave(o.instanceID)
 		o.broker.telemetry(ctx, "instance", string(o.data.OperationType))
 	}
 	return nil

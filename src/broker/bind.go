@@ -46,6 +46,12 @@ func (b *Broker) bind(ctx context.Context, instanceID, bindingID string, details
 	if err != nil {
 		return none, err
 	}
+	reader := ""
+	if b.handedOut != nil {
+		if reader, err = readerOf(details); err != nil {
+			return none, err
+		}
+	}
 	release, err := b.bindings.acquire(ctx, instanceID+" "+bindingID)
 	if err != nil {
 		return none, err
@@ -61,19 +67,33 @@ func (b *Broker) bind(ctx context.Context, instanceID, bindingID string, details
 		return none, err
 	}
 	request.RequestParameters = params
-	made, err := b.adapter.CreateBinding(ctx, request)
-	switch {
-	case errors.Is(err, runner.ErrBindingAlreadyExists):
-		return none, apiresponses.ErrBindingAlreadyExists
-	case errors.Is(err, runner.ErrAppGUIDNotProvided):
-		return none, apiresponses.ErrAppGuidNotProvided
-	case err != nil:
-		return none, fmt.Errorf("create binding: %w", err)
+	made, err := b.createBinding(ctx, request)
+	if err != nil {
+		return none, err
+	}
+	if b.handedOut != nil {
+		if made.Credentials, err = b.handOut(ctx, b.credentialsName(instanceID, bindingID), reader, made.Credentials); err != nil {
+			b.undoBinding(ctx, instanceID, details, request)
+			return none, err
+		}
 	}
 	return domain.Binding{
 		Credentials: made.Credentials, SyslogDrainURL: made.SyslogDrainURL,
 		RouteServiceURL: made.RouteServiceURL, BackupAgentURL: made.BackupAgentURL,
 	}, nil
+}
+
+func (b *Broker) createBinding(ctx context.Context, request runner.BindingRequest) (runner.Binding, error) {
+	made, err := b.adapter.CreateBinding(ctx, request)
+	switch {
+	case errors.Is(err, runner.ErrBindingAlreadyExists):
+		return made, apiresponses.ErrBindingAlreadyExists
+	case errors.Is(err, runner.ErrAppGUIDNotProvided):
+		return made, apiresponses.ErrAppGuidNotProvided
+	case err != nil:
+		return made, fmt.Errorf("create binding: %w", err)
+	}
+	return made, nil
 }
 
 // bindingRequest gathers what the adapter needs to know of the instance, all at

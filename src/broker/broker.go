@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"code.cloudfoundry.org/brokerapi/v13/domain"
 
@@ -23,14 +24,18 @@ type Broker struct {
 	director  *director.Client
 	adapter   *runner.Runner
 	secrets   SecretStore         // nil unless secure manifests are on
+	handedOut BindingStore        // nil unless applications read their credentials at a store
 	clients   *oauthclient.Keeper // nil unless a UAA for instances' clients is known
 	instances *instanceList       // nil unless the platform offers its list
 	logger    *slog.Logger
 
 	changes  keyedLock // by instance: whatever changes its deployment
 	bindings keyedLock // by instance and binding
+	places   places
 	catalog  catalogCache
-	view     *taskView
+
+	missingPlans sync.Map // ids of plans that were warned of
+	view         *taskView
 }
 
 // Parts are what a broker works with.
@@ -39,6 +44,7 @@ type Parts struct {
 	Director *director.Client
 	Adapter  *runner.Runner
 	Secrets  SecretStore         // nil: no secure manifests
+	Bindings BindingStore        // nil: credentials of bindings go to the platform
 	Clients  *oauthclient.Keeper // nil: instances have no UAA clients
 	Logger   *slog.Logger
 }
@@ -55,17 +61,30 @@ type SecretStore interface {
 	Delete(ctx context.Context, name string) error
 }
 
-var _ SecretStore = (*credhub.Client)(nil)
+// BindingStore keeps the credentials of bindings, by absolute path, for those who
+// may read them. To delete what is not there is no error.
+type BindingStore interface {
+	// PutDocument takes text or an object.
+	PutDocument(ctx context.Context, name string, value any) error
+	Grant(ctx context.Context, name, actor string) error
+	Delete(ctx context.Context, name string) error
+}
+
+var (
+	_ SecretStore  = (*credhub.Client)(nil)
+	_ BindingStore = (*credhub.Client)(nil)
+)
 
 // New puts a broker together. Its operations advance only while Watch runs.
 func New(p Parts) (*Broker, error) {
 	b := &Broker{
-		config:   p.Config,
-		director: p.Director,
-		adapter:  p.Adapter,
-		secrets:  p.Secrets,
-		clients:  p.Clients,
-		logger:   p.Logger,
+		config:    p.Config,
+		director:  p.Director,
+		adapter:   p.Adapter,
+		secrets:   p.Secrets,
+		handedOut: p.Bindings,
+		clients:   p.Clients,
+		logger:    p.Logger,
 	}
 	if p.Config.ServiceInstances.URL != "" {
 		list, err := newInstanceList(p.Config.ServiceInstances)

@@ -2,12 +2,14 @@ package broker
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +63,17 @@ vm_types: [{name: small, cloud_properties: {}}]
 // both behind UAA tokens.
 func newEmbedded(t *testing.T) *harness {
 	t.Helper()
+	return newEmbeddedWith(t, embeddedHooks{})
+}
+
+// embeddedHooks let a test take part in what happens there.
+type embeddedHooks struct {
+	fault    func(context.Context, machine.Step, machine.Spec) error // before each step of a machine
+	answered func(*http.Request)                                     // by the Director
+}
+
+func newEmbeddedWith(t *testing.T, hooks embeddedHooks) *harness {
+	t.Helper()
 	uaa := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"access_token":"good","token_type":"bearer","expires_in":600}`)
@@ -77,7 +90,7 @@ func newEmbedded(t *testing.T) *harness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	machines := machine.NewSimulated(machine.Options{})
+	machines := machine.NewSimulated(machine.Options{Fault: hooks.fault})
 	local, err := localdirector.New(localdirector.Config{
 		Dir: dir, Name: "TestDirector", Auth: bearer, Machines: machines, Credentials: vars, Logger: logger,
 		Timing: localdirector.Timing{Watch: time.Millisecond},
@@ -92,7 +105,12 @@ func newEmbedded(t *testing.T) *harness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	directorServer := httptest.NewServer(local.Handler())
+	directorServer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		local.Handler().ServeHTTP(w, r)
+		if hooks.answered != nil {
+			hooks.answered(r)
+		}
+	}))
 	credhubServer := httptest.NewServer(localcredhub.Handler(vars, bearer, logger))
 	t.Cleanup(func() {
 		directorServer.Close()
@@ -211,5 +229,89 @@ func TestSecretsOfTheManifestReachTheBinding(t *testing.T) {
 	}
 	if strings.Contains(h.log.String(), secrets["((pw))"]) {
 		t.Error("a secret is in the log")
+	}
+}
+
+func TestPreviewIsTheDirectorsOwnDifferenceAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	h := newEmbedded(t)
+	h.ended("i1", h.accepted(h.provision("i1", testPlan, `{"a":1}`)))
+	before, err := h.broker.director.Deployment(t.Context(), "service-instance_i1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := h.broker.director.Tasks(t.Context(), director.TaskFilter{AllTypes: true, Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	show := func(parameters string) (shown preview) {
+		t.Helper()
+		got := h.send("POST", "/mgmt/service_instances/i1/preview", `{"service_id":"service-1","plan_id":"plan-1","parameters":`+parameters+`}`)
+		if err := json.Unmarshal([]byte(got.Body), &shown); err != nil || got.Status != http.StatusOK {
+			t.Fatalf("%d %s", got.Status, got.Body)
+		}
+		return shown
+	}
+	same := show(`{"a":1}`)
+	if diff := cmp.Diff(preview{Diff: []director.DiffLine{}, InstanceGroups: []groupChange{
+		{Name: "worker", Action: "none", Before: 2, After: 2}, {Name: "apply-addons", Action: "none", Before: 1, After: 1},
+	}}, same); diff != "" {
+		t.Error(diff)
+	}
+	changed := show(`{"a":2}`)
+	removed, added := false, false
+	for _, line := range changed.Diff {
+		removed = removed || line.Change == "removed" && strings.Contains(line.Text, `"a":1`)
+		added = added || line.Change == "added" && strings.Contains(line.Text, `"a":2`)
+	}
+	if !changed.Changes || !removed || !added {
+		t.Errorf("%+v", changed)
+	}
+	h.broker.config.ServiceCatalog.GlobalProperties[bodyProperty] = strings.Replace(embeddedManifest, "vm_type: small", "vm_type: large", 1)
+	if got := show(`{}`).InstanceGroups[0]; got != (groupChange{Name: "worker", Action: "recreate", Before: 2, After: 2}) {
+		t.Errorf("%+v", got)
+	}
+
+	after, err := h.broker.director.Deployment(t.Context(), "service-instance_i1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Error(diff)
+	}
+	later, err := h.broker.director.Tasks(t.Context(), director.TaskFilter{AllTypes: true, Limit: 100})
+	if err != nil || len(later) != len(tasks) {
+		t.Errorf("%d tasks before, %d afterwards: %v", len(tasks), len(later), err)
+	}
+}
+
+func TestCancelStopsTheDirectorsTaskAndWaitsForItsEnd(t *testing.T) {
+	t.Parallel()
+	reached, asked := make(chan struct{}), make(chan struct{})
+	var once, twice sync.Once
+	h := newEmbeddedWith(t, embeddedHooks{
+		fault: func(ctx context.Context, _ machine.Step, _ machine.Spec) error {
+			once.Do(func() { close(reached) })
+			select {
+			case <-asked:
+			case <-ctx.Done():
+			}
+			return nil
+		},
+		answered: func(r *http.Request) {
+			if r.Method == http.MethodDelete && strings.HasPrefix(r.URL.Path, "/task/") {
+				twice.Do(func() { close(asked) })
+			}
+		},
+	})
+	op := h.accepted(h.provision("i1", testPlan, `{}`))
+	<-reached
+	h.want(h.send("POST", "/mgmt/service_instances/i1/cancel", ""), 200, fmt.Sprintf(
+		`{"task_id":%d,"state":"cancelled","deployment":"incomplete","message":"the first deploy did not end: create it again or delete it"}`, taskOf(t, op)))
+	if got := h.ended("i1", op); !strings.Contains(got, `"state":"failed"`) {
+		t.Error(got)
+	}
+	if got := h.ended("i1", h.accepted(h.provision("i1", testPlan, `{}`))); got != completed {
+		t.Errorf("created again: %s", got)
 	}
 }

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "generate-manifest", "create-binding", "delete-binding", "dashboard-url", "generate-plan-schemas":
 			os.Exit(runFakeAdapter(os.Args[1]))
+		case sdkAdapter:
+			runSDKAdapter(os.Args[1:])
+			os.Exit(0)
 		}
 	}
 	// The race detector would let each adapter linger for a second at its end.

@@ -31,6 +31,7 @@ type fakeDirector struct {
 	vms         map[string]string // by deployment: JSON of GET …/vms
 	diff        string
 	requests    []string
+	selfEnding  bool // tasks are done by the time that somebody lists the running ones
 	// fault, if set, sees each request first; true: it has answered.
 	fault func(w http.ResponseWriter, r *http.Request) bool
 }
@@ -192,10 +193,17 @@ func (f *fakeDirector) finish(id int, state director.State, change ...func(*fake
 	if !t.State.Running() {
 		f.t.Fatalf("task %d has ended already", id)
 	}
-	t.State, t.Timestamp = state, time.Now().Unix()
 	for _, c := range change {
 		c(t)
 	}
+	f.end(t, state)
+}
+
+func (f *fakeDirector) end(t *fakeTask, state director.State) {
+	if !t.State.Running() {
+		return
+	}
+	t.State, t.Timestamp = state, time.Now().Unix()
 	if state != director.Done {
 		return
 	}
@@ -210,6 +218,11 @@ func (f *fakeDirector) listTasks(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	q := r.URL.Query()
+	if f.selfEnding && q.Get("state") != "" {
+		for _, t := range f.tasks {
+			f.end(t, director.Done)
+		}
+	}
 	all := []director.Task{}
 	for _, t := range f.tasks {
 		states := q.Get("state")

@@ -92,7 +92,9 @@ func newHarnessOn(t *testing.T, f *fakeDirector, change ...func(*config.Config))
 	logger := slog.New(slog.NewJSONHandler(log, nil))
 	b, err := New(Parts{
 		Config: c, Director: d, Logger: logger,
-		Adapter: runner.New(runner.Config{Path: c.ServiceAdapter.Path, Stdin: true, Timeout: c.ServiceAdapter.Timeout(), Logger: logger}),
+		Adapter: runner.New(runner.Config{
+			Path: c.ServiceAdapter.Path, Stdin: c.Broker.UseStdin, Timeout: c.ServiceAdapter.Timeout(), Logger: logger,
+		}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -199,6 +201,17 @@ func (h *harness) created(id, parameters string) {
 	op := h.accepted(h.provision(id, testPlan, parameters))
 	h.director.finish(taskOf(h.t, op), director.Done)
 	h.tick()
+}
+
+func readJSON(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func taskOf(t *testing.T, operation string) int {

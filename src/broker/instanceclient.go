@@ -44,6 +44,14 @@ func (b *Broker) presentClient(ctx context.Context, instanceID string) (*oauthcl
 	return b.clients.Get(ctx, instanceID)
 }
 
+// placeholderClient stands for that of an instance whose creation is only looked at.
+func (b *Broker) placeholderClient(instanceID string, requestContext json.RawMessage) *oauthclient.Client {
+	if b.clients == nil {
+		return nil
+	}
+	return b.clients.Placeholder(clientOwner(instanceID, requestContext))
+}
+
 // redirect is not worth failing a deployment that has begun.
 func (b *Broker) redirect(ctx context.Context, c *oauthclient.Client, dashboard string) {
 	if b.clients == nil || c == nil || dashboard == "" {

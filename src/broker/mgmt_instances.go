@@ -91,9 +91,11 @@ func serviceMetrics(c config.ServiceCatalog, counts map[string]int) []serviceMet
 		metrics = append(metrics, serviceMetric{key, float64(value), "count"})
 	}
 	total := 0
+	for _, n := range counts { // of plans that are configured no more as well
+		total += n
+	}
 	for _, p := range c.Plans {
 		n := counts[p.ID]
-		total += n
 		add(n, p.Name, "total_instances")
 		if limit := p.Quotas.ServiceInstanceLimit; limit != nil {
 			add(*limit-n, p.Name, "quota_remaining")

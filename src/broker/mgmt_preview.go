@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,10 +13,11 @@ import (
 
 	"code.cloudfoundry.org/brokerapi/v13/domain"
 
+	"github.com/pks-community/pks-release/src/broker/runner"
 	"github.com/pks-community/pks-release/src/director"
 )
 
-// preview is what an update would do.
+// preview is what an update or a creation would do.
 type preview struct {
 	Changes        bool                `json:"changes"`
 	Diff           []director.DiffLine `json:"diff"`
@@ -30,8 +32,8 @@ type groupChange struct {
 	After  int    `json:"instances_after"`
 }
 
-// servePreview takes the body of an update and tells what it would do. It changes
-// nothing.
+// servePreview takes the body of an update and tells what it would do, or, where
+// there is no deployment, what making one would. It changes nothing.
 func (b *Broker) servePreview(w http.ResponseWriter, r *http.Request) {
 	var details domain.UpdateDetails
 	if !decodeBody(w, r, &details) {
@@ -58,6 +60,14 @@ func (b *Broker) preview(ctx context.Context, instanceID string, details domain.
 	if err != nil {
 		return preview{}, err
 	}
+	name := deploymentName(instanceID)
+	present, err := b.deployedManifest(ctx, instanceID)
+	if errors.Is(err, director.ErrNotFound) {
+		return b.previewCreation(ctx, instanceID, details, p, parameters)
+	}
+	if err != nil {
+		return preview{}, err
+	}
 	previousPlan, err := b.planOf(details.PreviousValues.PlanID)
 	if err != nil {
 		return preview{}, err
@@ -66,30 +76,38 @@ func (b *Broker) preview(ctx context.Context, instanceID string, details domain.
 	if err != nil {
 		return preview{}, err
 	}
-	old, err := b.deployed(ctx, instanceID)
+	old, err := b.previousOf(ctx, name, present)
 	if err != nil {
 		return preview{}, err
 	}
 	if old.client, err = b.presentClient(ctx, instanceID); err != nil {
 		return preview{}, err
 	}
-	name := deploymentName(instanceID)
 	manifest, err := b.generate(ctx, name, p, &previousPlan, params, old)
 	if err != nil {
 		return preview{}, err
 	}
-	diff, err := b.director.Diff(ctx, name, []byte(manifest.Text))
+	diff, err := b.difference(ctx, name, manifest)
 	if err != nil {
-		return preview{}, fmt.Errorf("compare the manifests of %s: %w", name, err)
+		return preview{}, err
 	}
 	groups, err := groupChanges(old.manifest, manifest.Text)
 	if err != nil {
 		return preview{}, err
 	}
+	return preview{Changes: len(diff) > 0, Diff: diff, InstanceGroups: groups}, nil
+}
+
+// difference is the Director's, with the values of properties redacted; never nil.
+func (b *Broker) difference(ctx context.Context, deployment string, m runner.Manifest) ([]director.DiffLine, error) {
+	diff, err := b.director.Diff(ctx, deployment, []byte(m.Text))
+	if err != nil {
+		return nil, fmt.Errorf("compare the manifests of %s: %w", deployment, err)
+	}
 	if diff == nil {
 		diff = []director.DiffLine{}
 	}
-	return preview{Changes: len(diff) > 0, Diff: diff, InstanceGroups: groups}, nil
+	return diff, nil
 }
 
 // deploymentBody is a manifest as far as VMs depend on it.
@@ -133,11 +151,11 @@ func vmKeys() []string {
 }
 
 func actionOn(existed bool, old, made deploymentBody, was, now map[string]any) string {
+	if (!existed || isErrand(was)) && isErrand(now) {
+		return "none" // no VM of it stands between runs
+	}
 	if !existed {
 		return "create"
-	}
-	if fmt.Sprint(was["lifecycle"]) == "errand" && fmt.Sprint(now["lifecycle"]) == "errand" {
-		return "none" // no VM of it stands between runs
 	}
 	if !reflect.DeepEqual(stemcellOf(old, was), stemcellOf(made, now)) {
 		return "recreate"
@@ -160,6 +178,8 @@ func actionOn(existed bool, old, made deploymentBody, was, now map[string]any) s
 	}
 	return "none"
 }
+
+func isErrand(g map[string]any) bool { return fmt.Sprint(g["lifecycle"]) == "errand" }
 
 func byName(groups []map[string]any) map[string]map[string]any {
 	all := map[string]map[string]any{}

@@ -2,8 +2,6 @@ package broker
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,22 +13,21 @@ import (
 
 	"code.cloudfoundry.org/brokerapi/v13/domain/apiresponses"
 	"github.com/google/uuid"
+
+	"github.com/pks-community/pks-release/src/pks"
 )
 
 // maxBody bounds what is read of a request.
 const maxBody = 1 << 20
 
-// authenticated lets in who knows the user name and the password, compared in
-// constant time whatever their lengths.
+// authenticated lets in who knows the user name and the password; how long a refusal
+// takes tells nothing of them.
 func (b *Broker) authenticated() func(http.Handler) http.Handler {
-	user := sha256.Sum256([]byte(b.config.Broker.Username))
-	password := sha256.Sum256([]byte(b.config.Broker.Password.Reveal()))
+	known := pks.BasicCredentials{Username: b.config.Broker.Username, Password: b.config.Broker.Password}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			givenUser, givenPassword, ok := r.BasicAuth()
-			u, p := sha256.Sum256([]byte(givenUser)), sha256.Sum256([]byte(givenPassword))
-			match := subtle.ConstantTimeCompare(u[:], user[:]) & subtle.ConstantTimeCompare(p[:], password[:])
-			if !ok || match != 1 {
+			username, password, _ := r.BasicAuth()
+			if !known.Match(username, password) {
 				http.Error(w, "Not Authorized", http.StatusUnauthorized)
 				return
 			}

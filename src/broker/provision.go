@@ -80,12 +80,20 @@ func (b *Broker) provision(ctx context.Context, instanceID string, details domai
 			}
 		}
 	}
-	if err := b.checkQuotas(ctx, p); err != nil {
+	if err := b.takePlace(ctx, instanceID, p); err != nil {
 		return none, err
 	}
-	err = b.checkParameters(ctx, p.ID, parameters, func(s *domain.ServiceSchemas) domain.Schema { return s.Instance.Create })
+	spec, err := b.checkedCreate(ctx, c, parameters, old)
 	if err != nil {
-		return none, err
+		b.places.leave(instanceID)
+	}
+	return spec, err
+}
+
+func (b *Broker) checkedCreate(ctx context.Context, c creation, parameters json.RawMessage, old previous) (domain.ProvisionedServiceSpec, error) {
+	err := b.checkParameters(ctx, c.plan.ID, parameters, func(s *domain.ServiceSchemas) domain.Schema { return s.Instance.Create })
+	if err != nil {
+		return domain.ProvisionedServiceSpec{}, err
 	}
 	return b.create(ctx, c, old)
 }

@@ -134,6 +134,15 @@ func assemble(c config.Config, logger *slog.Logger, m *Metrics) (Parts, error) {
 		}
 		parts.Secrets = secrets
 	}
+	if c.CredHub.Set() {
+		bindings, err := credhub.New(credhub.Config{
+			URL: c.CredHub.APIURL, CACert: c.CredHub.Roots(), ClientID: c.CredHub.ClientID, ClientSecret: c.CredHub.ClientSecret,
+		})
+		if err != nil {
+			return Parts{}, err
+		}
+		parts.Bindings = bindings
+	}
 	if c.CF.UAA.Set() {
 		if parts.Clients, err = oauthclient.New(c.CF); err != nil {
 			return Parts{}, err
@@ -146,7 +155,7 @@ func assemble(c config.Config, logger *slog.Logger, m *Metrics) (Parts, error) {
 func (b *Broker) serve(ctx context.Context, handler http.Handler) error {
 	tlsConfig, err := serverTLS(b.config.Broker.TLS, time.Now())
 	if err != nil {
-		return fmt.Errorf("error starting broker HTTP(s) server: %w", err)
+		return err
 	}
 	address := net.JoinHostPort(b.config.Broker.BindAddress, strconv.Itoa(b.config.Broker.Port))
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)

@@ -15,8 +15,10 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -99,21 +101,65 @@ func TestFatalMessages(t *testing.T) {
 		return true
 	})
 	expired := certificate(t, time.Now().Add(-time.Hour))
+	sound := certificate(t, time.Now().Add(time.Hour))
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	behind := func(cert, key string) []string {
+		return []string{"-configFilePath", configFile(t, newFakeDirector(t).server.URL, fmt.Sprintf(", tls: {cert_file: %q, key_file: %q}", cert, key))}
+	}
+	onTakenPort := configFile(t, newFakeDirector(t).server.URL, "")
+	text, err := os.ReadFile(onTakenPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = regexp.MustCompile(`port: \d+`).ReplaceAll(text, fmt.Appendf(nil, "port: %d", taken.Addr().(*net.TCPAddr).Port))
+	if err := os.WriteFile(onTakenPort, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	uaa := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"error":"unauthorized","error_description":"Bad credentials"}`)
+	}))
+	t.Cleanup(uaa.Close)
+	byUAA := newFakeDirector(t)
+	byUAA.setFault(func(w http.ResponseWriter, _ *http.Request) bool {
+		fmt.Fprintf(w, `{"version":"283.1.6","user":null,"user_authentication":{"type":"uaa","options":{"url":%q}}}`, uaa.URL)
+		return true
+	})
+	asClient := configFile(t, byUAA.server.URL, "")
+	if text, err = os.ReadFile(asClient); err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte("basic: {username: admin, password: pw}"), []byte("uaa: {client_credentials: {client_id: c, client_secret: s}}"), 1)
+	if err := os.WriteFile(asClient, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
-		"no file named":   {nil, "must supply -configFilePath"},
-		"no such file":    {[]string{"-configFilePath", "/nowhere"}, "error parsing config: open /nowhere: no such file or directory"},
-		"no Director":     {[]string{"-configFilePath", configFile(t, "http://127.0.0.1:1", "")}, "error creating bosh client: error fetching BOSH director information: "},
-		"bad credentials": {[]string{"-configFilePath", configFile(t, refusing.server.URL, "")}, "error starting broker: The following broker startup checks failed: BOSH Director error: the Director does not accept the credentials"},
-		"old Director":    {[]string{"-configFilePath", configFile(t, old.server.URL, "")}, "BOSH Director error: API version is insufficient, ODB requires BOSH v257+."},
-		"certificate":     {[]string{"-configFilePath", configFile(t, newFakeDirector(t).server.URL, fmt.Sprintf(", tls: {cert_file: %q, key_file: %q}", expired.CertFile, expired.KeyFile))}, "error starting broker HTTP(s) server: server certificate expired on "},
+		"refused by UAA":     {[]string{"-configFilePath", asClient}, "error starting broker: The following broker startup checks failed: BOSH Director error: "},
+		"no file named":      {nil, "must supply -configFilePath"},
+		"no such file":       {[]string{"-configFilePath", "/nowhere"}, "error parsing config: open /nowhere: no such file or directory"},
+		"no YAML":            {[]string{"-configFilePath", sound.CertFile}, "error parsing config: "},
+		"no Director":        {[]string{"-configFilePath", configFile(t, "http://127.0.0.1:1", "")}, "error creating bosh client: error fetching BOSH director information: "},
+		"bad credentials":    {[]string{"-configFilePath", configFile(t, refusing.server.URL, "")}, "error starting broker: The following broker startup checks failed: BOSH Director error: the Director does not accept the credentials"},
+		"old Director":       {[]string{"-configFilePath", configFile(t, old.server.URL, "")}, "error starting broker: The following broker startup checks failed: BOSH Director error: API version is insufficient, ODB requires BOSH v257+."},
+		"certificate":        {behind(expired.CertFile, expired.KeyFile), "server certificate expired on "},
+		"no certificate":     {behind("/nowhere", sound.KeyFile), "can't read server certificate file /nowhere"},
+		"no PEM":             {behind(os.Args[0], sound.KeyFile), "failed to find any PEM data in certificate input from: " + os.Args[0]},
+		"key in its place":   {behind(sound.KeyFile, sound.KeyFile), "parse server certificate " + sound.KeyFile},
+		"another's key":      {behind(sound.CertFile, expired.KeyFile), "load server certificate and key: "},
+		"port that is taken": {[]string{"-configFilePath", onTakenPort}, "error starting broker HTTP(s) server: listen tcp "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			if code := Run(t.Context(), c.args, "1.0", &stdout, &stderr); code != 1 || !strings.Contains(stdout.String(), "[on-demand-service-broker] ") || !strings.Contains(stdout.String(), c.want) {
+			code := Run(t.Context(), c.args, "1.0", &stdout, &stderr)
+			if code != 1 || !strings.Contains(stdout.String(), "[on-demand-service-broker] "+c.want) || strings.Contains(stdout.String(), "goroutine") {
 				t.Errorf("exit %d: %s%s", code, stdout.String(), stderr.String())
 			}
 		})

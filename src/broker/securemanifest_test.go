@@ -21,12 +21,18 @@ import (
 // memoryStore keeps secrets in memory.
 type memoryStore struct {
 	mu     sync.Mutex
-	values map[string]any
+	values map[string]any // by name
+	byID   map[string]any
 	fail   error
 }
 
-func (m *memoryStore) ByID(context.Context, string) (credhub.Credential, error) {
-	return credhub.Credential{}, credhub.ErrNotFound
+func (m *memoryStore) ByID(_ context.Context, id string) (credhub.Credential, error) {
+	value, ok := m.byID[id]
+	if !ok {
+		return credhub.Credential{}, credhub.ErrNotFound
+	}
+	text, err := json.Marshal(value)
+	return credhub.Credential{ID: id, Value: text}, err
 }
 
 func (m *memoryStore) ByName(_ context.Context, name string) (credhub.Credential, error) {
@@ -255,6 +261,15 @@ func TestInstancesHaveUAAClientsOfTheirOwn(t *testing.T) {
 		c.Broker.SkipPendingChangesCheck = true
 	})
 	h.broker.clients = keeper
+	var compared []string
+	h.director.bodies(&compared)
+	h.previewed("i1", `{}`)
+	if len(compared) != 1 || !strings.Contains(compared[0], `"client_id":"i1","client_secret":"made-together-with-the-instance"`) {
+		t.Errorf("the adapter was not told what the client would be: %v", compared)
+	}
+	if diff := cmp.Diff([]string{}, asked()); diff != "" {
+		t.Errorf("a preview touched the clients: %s", diff)
+	}
 	h.created("i1", `{}`)
 	if got := h.director.deployed("service-instance_i1"); !strings.Contains(got, `"client_id":"i1"`) || !strings.Contains(got, `"scopes":"openid"`) {
 		t.Errorf("the adapter was not told of it: %s", got)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pks-community/pks-release/src/broker/config"
 	"github.com/pks-community/pks-release/src/director"
@@ -31,12 +33,37 @@ func (b *Broker) checkStartup(ctx context.Context) error {
 			problems = append(problems, err.Error())
 		}
 	}
+	if b.config.CredHub.Set() {
+		if err := awaitHost(ctx, b.config.CredHub.APIURL, net.DefaultResolver.LookupHost); err != nil {
+			problems = append(problems, "CredHub error: "+err.Error())
+		}
+	}
 	if len(problems) > 0 {
 		return fmt.Errorf("error starting broker: The following broker startup checks failed: %s", strings.Join(problems, "; "))
 	}
 	b.logger.InfoContext(ctx, "BOSH Director answers", "name", info.Name, "version", info.Release(), "user", info.User)
+	b.checkPlatform(ctx)
 	return nil
 }
+
+// checkPlatform looks whether the platform tells its instances. It may well start
+// after its broker, so that nothing but a warning comes of it.
+func (b *Broker) checkPlatform(ctx context.Context) {
+	if b.instances == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, platformTimeout)
+	defer cancel()
+	instances, err := b.listInstances(ctx, nil)
+	if err != nil {
+		b.logger.WarnContext(ctx, "the platform does not tell its instances yet", "error", err)
+		return
+	}
+	b.logger.InfoContext(ctx, "the platform tells its instances", "instances", len(instances))
+}
+
+// platformTimeout is how long a start waits for the platform at most.
+const platformTimeout = 5 * time.Second
 
 // checkVersion knows two kinds of version: 1.3262.x.y, of stemcell lines long
 // past, and those of two or three parts of today.

@@ -39,16 +39,21 @@ func (b *Broker) unbind(ctx context.Context, instanceID, bindingID string, detai
 	defer release()
 
 	request, err := b.bindingRequest(ctx, instanceID, bindingID, p)
+	if errors.Is(err, apiresponses.ErrInstanceDoesNotExist) {
+		b.takeBack(ctx, instanceID, bindingID)
+	}
 	if err != nil {
 		return err
 	}
 	request.RequestParameters = params
 	err = b.adapter.DeleteBinding(ctx, request)
-	if errors.Is(err, runner.ErrBindingNotFound) {
-		return apiresponses.ErrBindingDoesNotExist
-	}
-	if err != nil {
+	gone := errors.Is(err, runner.ErrBindingNotFound)
+	if err != nil && !gone {
 		return fmt.Errorf("delete binding: %w", err)
+	}
+	b.takeBack(ctx, instanceID, bindingID)
+	if gone {
+		return apiresponses.ErrBindingDoesNotExist
 	}
 	return nil
 }

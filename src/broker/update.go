@@ -56,6 +56,15 @@ func (b *Broker) updateOrUpgrade(ctx context.Context, instanceID string, details
 	return opUpdate, spec, err
 }
 
+// change is one update request, checked.
+type change struct {
+	instanceID string
+	details    domain.UpdateDetails
+	plan       config.Plan
+	params     json.RawMessage // for the adapter
+	prefix     string          // of its context id
+}
+
 func (b *Broker) update(ctx context.Context, instanceID string, details domain.UpdateDetails, parameters json.RawMessage) (domain.UpdateServiceSpec, error) {
 	none := domain.UpdateServiceSpec{}
 	p, err := b.planOf(details.PlanID)
@@ -66,15 +75,11 @@ func (b *Broker) update(ctx context.Context, instanceID string, details domain.U
 	if err != nil {
 		return none, err
 	}
-	if details.PreviousValues.PlanID != details.PlanID {
-		if err := b.checkQuotas(ctx, p); err != nil {
-			return none, err
-		}
-	}
 	err = b.checkParameters(ctx, p.ID, parameters, func(s *domain.ServiceSchemas) domain.Schema { return s.Instance.Update })
 	if err != nil {
 		return none, err
 	}
+	c := change{instanceID: instanceID, details: details, plan: p, params: params, prefix: contextPrefix(opUpdate, instanceID, params)}
 	release, err := b.changes.acquire(ctx, instanceID)
 	if err != nil {
 		return none, err
@@ -82,8 +87,7 @@ func (b *Broker) update(ctx context.Context, instanceID string, details domain.U
 	defer release()
 
 	d := operationData{OperationType: opUpdate, Errands: errandsOf(p.LifecycleErrands.PostDeploy)}
-	prefix := contextPrefix(opUpdate, instanceID, params)
-	same, err := b.idle(ctx, instanceID, prefix)
+	same, err := b.idle(ctx, instanceID, c.prefix)
 	if err != nil {
 		return none, unlessAway("update", err)
 	}
@@ -91,15 +95,31 @@ func (b *Broker) update(ctx context.Context, instanceID string, details domain.U
 		d.BoshTaskID, d.BoshContextID = same.BoshTaskID, same.BoshContextID
 		return domain.UpdateServiceSpec{IsAsync: true, OperationData: d.String()}, nil
 	}
-	manifest, client, err := b.changedManifest(ctx, instanceID, details, p, params)
+	if details.PreviousValues.PlanID == details.PlanID {
+		return b.deployChange(ctx, c, d)
+	}
+	if err := b.takePlace(ctx, instanceID, p); err != nil {
+		return none, err
+	}
+	spec, err := b.deployChange(ctx, c, d)
+	if err != nil {
+		b.places.leave(instanceID)
+	}
+	return spec, err
+}
+
+// deployChange begins the deploy.
+func (b *Broker) deployChange(ctx context.Context, c change, d operationData) (domain.UpdateServiceSpec, error) {
+	none := domain.UpdateServiceSpec{}
+	manifest, client, err := b.changedManifest(ctx, c)
 	if err != nil {
 		return none, err
 	}
-	d.BoshContextID = b.contextID(prefix, d)
-	if d, err = b.deploy(ctx, instanceID, manifest, d); err != nil {
+	d.BoshContextID = b.contextID(c.prefix, d)
+	if d, err = b.deploy(ctx, c.instanceID, manifest, d); err != nil {
 		return none, err
 	}
-	dashboard := b.dashboardURL(ctx, instanceID, p, manifest)
+	dashboard := b.dashboardURL(ctx, c.instanceID, c.plan, manifest)
 	b.redirect(ctx, client, dashboard)
 	return domain.UpdateServiceSpec{
 		IsAsync: true, OperationData: d.String(), DashboardURL: dashboard,
@@ -109,25 +129,25 @@ func (b *Broker) update(ctx context.Context, instanceID string, details domain.U
 
 // changedManifest is the manifest that an update leads to, and the instance's UAA
 // client, which is all that it writes.
-func (b *Broker) changedManifest(ctx context.Context, instanceID string, details domain.UpdateDetails, p config.Plan, params json.RawMessage) (runner.Manifest, *oauthclient.Client, error) {
+func (b *Broker) changedManifest(ctx context.Context, c change) (runner.Manifest, *oauthclient.Client, error) {
 	none := runner.Manifest{}
-	previousPlan, err := b.planOf(details.PreviousValues.PlanID)
+	previousPlan, err := b.planOf(c.details.PreviousValues.PlanID)
 	if err != nil {
 		return none, nil, err
 	}
-	old, err := b.deployed(ctx, instanceID)
+	old, err := b.deployed(ctx, c.instanceID)
 	if err != nil {
 		return none, nil, err
 	}
 	if old.manifest != "" && !b.config.Broker.SkipPendingChangesCheck {
-		if err := b.refusePendingChanges(ctx, instanceID, previousPlan, old); err != nil {
+		if err := b.refusePendingChanges(ctx, c.instanceID, previousPlan, old); err != nil {
 			return none, nil, err
 		}
 	}
-	if old.client, err = b.alignedClient(ctx, instanceID, details.RawContext); err != nil {
+	if old.client, err = b.alignedClient(ctx, c.instanceID, c.details.RawContext); err != nil {
 		return none, nil, err
 	}
-	manifest, err := b.generate(ctx, deploymentName(instanceID), p, &previousPlan, params, old)
+	manifest, err := b.generate(ctx, deploymentName(c.instanceID), c.plan, &previousPlan, c.params, old)
 	return manifest, old.client, err
 }
 

@@ -31,7 +31,7 @@ func (e *Engine) Bind(ctx context.Context, req BindRequest) (json.RawMessage, er
 	}
 	binding := osb.Binding{
 		InstanceID: cluster.ID, ID: uuid.NewString(), PlanID: cluster.PlanID,
-		ClusterName: cluster.Name, User: req.User, RequestID: req.RequestID,
+		ClusterName: cluster.Name, User: req.User, WithoutRights: req.WithoutRights, RequestID: req.RequestID,
 	}
 	if binding.User == "" {
 		binding.User = binding.ID

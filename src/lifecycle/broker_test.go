@@ -25,6 +25,9 @@ type fakeBroker struct {
 	calls     []string
 	unbound   []string
 
+	// version is what the broker offers now.
+	version  int
+	upgraded []string // instances whose upgrade was begun, in order
 	// polls is how many looks a task takes.
 	polls int
 	// script overrules a call, by its name, when it returns an error.
@@ -33,13 +36,16 @@ type fakeBroker struct {
 	taskFails string
 	// noProgress: a broker without the additions.
 	noProgress bool
+	// landing is where a cancel leaves a deployment; inconsistent unless set.
+	landing string
 	// synchronous: every change is done at once.
 	synchronous bool
 }
 
 type fakeInstance struct {
-	spec pks.ClusterSpec
-	task *fakeTask // running, or the last
+	spec    pks.ClusterSpec
+	version int       // of what the broker offers, that it was made of
+	task    *fakeTask // running, or the last
 }
 
 type fakeTask struct {
@@ -100,7 +106,7 @@ func (b *fakeBroker) end(t *fakeTask) {
 		delete(b.instances, t.instance)
 		return
 	}
-	b.instances[t.instance].spec = t.spec
+	b.instances[t.instance].spec, b.instances[t.instance].version = t.spec, b.version
 }
 
 func (b *fakeBroker) Provision(_ context.Context, in osb.Instance) (osb.Submission, error) {
@@ -230,4 +236,46 @@ func (b *fakeBroker) Unbind(_ context.Context, in osb.Binding) error {
 	defer b.mu.Unlock()
 	b.unbound = append(b.unbound, in.ID)
 	return b.enter("unbind")
+}
+
+// Cancel ends the instance's running task as if BOSH had stopped it half-way.
+func (b *fakeBroker) Cancel(_ context.Context, id, _ string) (osb.Cancelled, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.enter("cancel"); err != nil {
+		return osb.Cancelled{}, err
+	}
+	i := b.instances[id]
+	if i == nil || i.task.done {
+		return osb.Cancelled{}, &osb.Error{Kind: osb.Conflict, Call: "cancel", Status: 409}
+	}
+	t := i.task
+	landing := b.landing
+	if landing == "" {
+		landing = osb.DeploymentInconsistent
+	}
+	if landing != osb.DeploymentChanged {
+		t.failed = "Task cancelled"
+	}
+	b.end(t)
+	if landing == osb.DeploymentAbsent {
+		delete(b.instances, id)
+	}
+	return osb.Cancelled{TaskID: t.id, State: "cancelled", Deployment: landing}, nil
+}
+
+func (b *fakeBroker) Preview(_ context.Context, in osb.Instance) (osb.Preview, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.enter("preview"); err != nil {
+		return osb.Preview{}, err
+	}
+	i := b.instances[in.ID]
+	if i == nil {
+		return osb.Preview{}, &osb.Error{Kind: osb.Gone, Call: "preview", Status: 410}
+	}
+	return osb.Preview{
+		Diff:   [][]any{{"  instances: " + fmt.Sprint(in.Spec.WorkerInstances), "added"}},
+		Groups: []osb.GroupChange{{Name: "worker", Action: "scale", Before: i.spec.WorkerInstances, After: in.Spec.WorkerInstances}},
+	}, nil
 }

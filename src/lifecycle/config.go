@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pks-community/pks-release/src/osb"
+	"github.com/pks-community/pks-release/src/pks"
 	"github.com/pks-community/pks-release/src/store"
 )
 
@@ -16,12 +17,17 @@ import (
 type Broker interface {
 	Provision(ctx context.Context, in osb.Instance) (osb.Submission, error)
 	Update(ctx context.Context, in osb.Instance) (osb.Submission, error)
+	Upgrade(ctx context.Context, in osb.Instance) (osb.Submission, error)
 	Deprovision(ctx context.Context, in osb.Instance) (osb.Submission, error)
 	LastOperation(ctx context.Context, in osb.Instance, operation string) (osb.LastOperation, error)
 	Progress(ctx context.Context, instanceID, operation string, offset int64) (osb.Progress, error)
 	VMs(ctx context.Context, instanceID string) (osb.VMs, error)
 	Bind(ctx context.Context, b osb.Binding) (json.RawMessage, error)
 	Unbind(ctx context.Context, b osb.Binding) error
+	// Cancel ends what the broker does for an instance and says where that led.
+	Cancel(ctx context.Context, instanceID, requestID string) (osb.Cancelled, error)
+	// Preview tells what an update to the instance's spec would do.
+	Preview(ctx context.Context, in osb.Instance) (osb.Preview, error)
 }
 
 var _ Broker = (*osb.Client)(nil)
@@ -42,17 +48,27 @@ type Config struct {
 	Store  store.Store
 	Broker Broker
 
+	// Target is what an upgrade leads to: what the broker of this server offers.
+	Target pks.Versions
+
+	// Plans are those that are offered: what a cluster takes depends on its plan.
+	Plans []pks.Plan
+
 	// PollInterval is how often a running operation is looked at.
 	PollInterval time.Duration
 	// CallTimeout is how long the broker's client waits for one answer.
 	CallTimeout time.Duration
-	// Workers bounds how many operations take a step at the same time.
+	// Workers bounds how many jobs take a step at the same time. Half as many
+	// operations beside them take their first steps at once.
 	Workers int
 	// HistoryRetention is how long operations and events of a cluster that is gone
 	// are kept.
 	HistoryRetention time.Duration
 
 	Logger *slog.Logger
+	// Settled is told of every operation that has ended, once, by the process that
+	// ended it; nil for nobody.
+	Settled func(pks.Operation)
 	// Now is the clock of stored times.
 	Now func() time.Time
 
@@ -62,9 +78,9 @@ type Config struct {
 
 // pace is how fast the engine goes about its work.
 type pace struct {
-	// fetch is how often the queue is asked for jobs that are due. Neither driver
-	// can be told of a new one, so this is the delay before a request's first
-	// step: one indexed query that finds nothing is what an idle engine costs.
+	// fetch is how often the queue is asked for jobs that are due: neither driver
+	// can be told of a new one. One indexed query that finds nothing is what an idle
+	// engine costs.
 	fetch time.Duration
 	// first is the wait before the first look at what the broker has begun.
 	first time.Duration
@@ -101,7 +117,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.pace == (pace{}) {
 		c.pace = pace{
-			fetch:   300 * time.Millisecond,
+			fetch:   500 * time.Millisecond,
 			first:   min(time.Second, c.PollInterval),
 			backOff: time.Second, maxBackOff: 30 * time.Second,
 			linger: 2 * time.Second,

@@ -11,12 +11,13 @@ import (
 )
 
 // Create stores a new cluster and the operation that makes it, and returns the
-// cluster when both are durable. Its failures are name_taken, host_taken and
-// store_unavailable.
+// cluster when both are durable. Its failures are name_taken, host_taken,
+// quota_exceeded, invalid_request for a profile that is gone,
+// store_unavailable, and store.ErrReceiptExists when the key was used before.
 func (e *Engine) Create(ctx context.Context, req CreateRequest) (pks.Cluster, error) {
 	now := e.now()
 	op := pks.Operation{
-		ID: uuid.NewString(), ClusterID: uuid.NewString(), ClusterName: req.Name,
+		ID: uuid.NewString(), ClusterID: uuid.NewString(), ClusterName: req.Name, PlanID: req.Plan.ID,
 		Action: pks.ActionCreate, State: pks.OperationAccepted,
 		Spec:        req.Spec.Clone(),
 		RequestedBy: req.Owner, RequestID: req.RequestID,
@@ -29,19 +30,31 @@ func (e *Engine) Create(ctx context.Context, req CreateRequest) (pks.Cluster, er
 		PlanID: req.Plan.ID, PlanName: req.Plan.Name,
 		Spec:              op.Spec.Clone(),
 		KubernetesVersion: req.KubernetesVersion, ProductVersion: req.ProductVersion,
-		CreatedAt: now,
+		CreatedAt: now, Revision: 1,
 	}
 	show(&cluster, op)
 	err := e.store.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		if err := req.keep(ctx, tx, cluster, now); err != nil {
+			return err
+		}
+		if err := e.admitOn(ctx, tx, req.Plan, true, &cluster, nil, req.QuotaExempt); err != nil {
+			return err
+		}
 		if err := tx.InsertCluster(ctx, cluster); err != nil {
 			return err
 		}
+		if req.DryRun {
+			return errDryRun
+		}
 		return e.accept(ctx, tx, op)
 	})
+	if errors.Is(err, errDryRun) {
+		return cluster, nil
+	}
 	if err != nil {
 		return pks.Cluster{}, e.whileLeaving(ctx, req.Name, err)
 	}
-	e.logAccepted(ctx, op)
+	e.began(ctx, []pks.Operation{op})
 	return cluster, nil
 }
 
@@ -80,6 +93,7 @@ func (e *Engine) logAccepted(ctx context.Context, op pks.Operation) {
 // show makes the cluster tell of the operation.
 func show(c *pks.Cluster, op pks.Operation) {
 	c.OperationID = op.ID
+	c.RolloutID = "" // whatever it waits for, this is the last action
 	c.LastAction = op.Action
 	c.LastActionDescription = op.Description
 	c.UpdatedAt = op.UpdatedAt

@@ -24,6 +24,7 @@ type Engine struct {
 
 	stopping chan struct{}
 	stopOnce sync.Once
+	heads    headStarts
 	recorded <-chan *river.Event // closed when the end of every job is stored
 }
 
@@ -51,6 +52,9 @@ func (e *Engine) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("take over operations: %w", err)
 	}
+	if err := e.resumeRollouts(ctx); err != nil {
+		return fmt.Errorf("take over rollouts: %w", err)
+	}
 	if reclaimed+requeued > 0 {
 		e.log.InfoContext(ctx, "Operations taken over", "jobs", reclaimed, "requeued", requeued)
 	}
@@ -58,6 +62,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	if err := e.queue.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the queue of operations: %w", err)
 	}
+	e.heads.begin()
 	return nil
 }
 
@@ -80,6 +85,16 @@ func (e *Engine) Clusters(ctx context.Context, filter store.ClusterFilter) ([]pk
 // limit 0 means all.
 func (e *Engine) Events(ctx context.Context, clusterID string, after int64, limit int) ([]pks.Event, error) {
 	return e.store.Events(ctx, clusterID, after, limit)
+}
+
+// Operation finds an operation by its UUID; store.ErrNoOperation if there is none.
+func (e *Engine) Operation(ctx context.Context, id string) (pks.Operation, error) {
+	return e.store.Operation(ctx, id)
+}
+
+// Operations lists a cluster's operations, newest first; limit 0 means all.
+func (e *Engine) Operations(ctx context.Context, clusterID string, limit int) ([]pks.Operation, error) {
+	return e.store.Operations(ctx, clusterID, limit)
 }
 
 // Ping tells whether requests can be taken.

@@ -92,6 +92,13 @@ func newEngine(t *testing.T, s store.Store, b Broker) *Engine {
 func startEngine(t *testing.T, s store.Store, b Broker) *Engine {
 	t.Helper()
 	e := newEngine(t, s, b)
+	begin(t, e)
+	return e
+}
+
+// begin starts the engine until the test ends.
+func begin(t *testing.T, e *Engine) {
+	t.Helper()
 	if err := e.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +109,6 @@ func startEngine(t *testing.T, s store.Store, b Broker) *Engine {
 			t.Errorf("stop: %v", err)
 		}
 	})
-	return e
 }
 
 type testWriter struct{ t *testing.T }
@@ -121,7 +127,7 @@ func testLoggerOff() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func createRequest(name string) CreateRequest {
 	return CreateRequest{
 		Name: name, Owner: alice,
-		Plan:              pks.Plan{ID: "plan-1", Name: "small", MasterInstances: 1, WorkerInstances: 3, MaxWorkerInstances: 10},
+		Plan:              testPlan(),
 		Spec:              pks.ClusterSpec{MasterHost: name + ".example.com", MasterPort: 8443, WorkerInstances: 3},
 		KubernetesVersion: "1.34.2", ProductVersion: "1.0.0", RequestID: "req-" + name,
 	}

@@ -29,7 +29,9 @@ type outcome struct {
 	events    []pks.Event
 	// masters are the addresses found; nil leaves those known.
 	masters []netip.Addr
-	wait    time.Duration
+	// machines are how many each instance group has; nil leaves what is recorded.
+	machines map[string]int
+	wait     time.Duration
 }
 
 func (o outcome) state() pks.OperationState { return o.operation.State }
@@ -99,7 +101,12 @@ func (e *Engine) backOff(attempt int, err error) time.Duration {
 // commit writes the outcome in one transaction, if the operation is still as it
 // was when the step began; else errOvertaken.
 func (e *Engine) commit(ctx context.Context, before pks.Operation, next outcome) error {
-	return e.store.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+	var began []pks.Operation // of the operation's rollout
+	err := e.store.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		rollout, err := e.lockRolloutOf(ctx, tx, next.operation)
+		if err != nil {
+			return err
+		}
 		current, err := tx.LockOperation(ctx, before.ID)
 		if err != nil {
 			return err
@@ -130,16 +137,43 @@ func (e *Engine) commit(ctx context.Context, before pks.Operation, next outcome)
 		if err := tx.AppendEvents(ctx, cluster.ID, next.events); err != nil {
 			return err
 		}
-		if op.Action == pks.ActionDelete && op.State == pks.OperationSucceeded {
-			return tx.DeleteCluster(ctx, cluster.ID, now)
+		if next.machines != nil {
+			cluster.Machines = e.seen(cluster, op.Spec, next.machines)
 		}
-		show(&cluster, op)
-		if next.masters != nil {
-			cluster.MasterIPs = next.masters
+		if err := e.updateCluster(ctx, tx, cluster, op, next.masters); err != nil || !op.State.Settled() {
+			return err
 		}
-		if op.State == pks.OperationSucceeded && cluster.ReadyAt.IsZero() {
-			cluster.ReadyAt = now
-		}
-		return tx.UpdateCluster(ctx, cluster)
+		began, err = e.operationEnded(ctx, tx, rollout, op)
+		return err
 	})
+	if err == nil {
+		e.began(ctx, began)
+	}
+	return err
+}
+
+// updateCluster makes the cluster what the operation has led to. masters are the
+// addresses found; nil leaves those known.
+func (e *Engine) updateCluster(ctx context.Context, tx store.Tx, cluster pks.Cluster, op pks.Operation, masters []netip.Addr) error {
+	if op.Action == pks.ActionDelete && op.State == pks.OperationSucceeded {
+		return tx.DeleteCluster(ctx, cluster.ID, op.SettledAt)
+	}
+	shown := cluster
+	show(&cluster, op)
+	if masters != nil {
+		cluster.MasterIPs = masters
+	}
+	if op.State == pks.OperationSucceeded && cluster.ReadyAt.IsZero() {
+		cluster.ReadyAt = op.SettledAt
+	}
+	if op.State == pks.OperationSucceeded && op.Target != (pks.Versions{}) {
+		cluster.KubernetesVersion, cluster.ProductVersion = op.Target.Kubernetes, op.Target.Product
+	}
+	if op.State == pks.OperationCancelled {
+		restore(&cluster, op)
+	}
+	if shown.UpdatedAt = cluster.UpdatedAt; reflect.DeepEqual(shown, cluster) {
+		return nil // clients would read the same again
+	}
+	return tx.UpdateCluster(ctx, cluster)
 }

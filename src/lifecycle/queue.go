@@ -30,6 +30,8 @@ const (
 // operationJob brings one operation to its end, some steps each time it runs.
 type operationJob struct {
 	OperationID string `json:"operation_id"`
+	// Once takes one step, beside the job that carries the operation on.
+	Once bool `json:"once,omitempty"`
 }
 
 func (operationJob) Kind() string { return "operation" }
@@ -55,6 +57,9 @@ func queueConfig(e *Engine) (*river.Config, error) {
 		return nil, err
 	}
 	if err := river.AddWorkerSafely(workers, &pruneWorker{engine: e}); err != nil {
+		return nil, err
+	}
+	if err := river.AddWorkerSafely(workers, &rolloutWorker{engine: e}); err != nil {
 		return nil, err
 	}
 	periodic := []*river.PeriodicJob{
@@ -86,6 +91,15 @@ func queueConfig(e *Engine) (*river.Config, error) {
 // enqueue adds the operation's job to the transaction that stores the operation.
 func (e *Engine) enqueue(ctx context.Context, tx store.Tx, operationID string) error {
 	if _, err := e.queue.InsertTx(ctx, tx.SQL(), operationJob{OperationID: operationID}, nil); err != nil {
+		return fmt.Errorf("queue operation %s: %w", operationID, err)
+	}
+	return nil
+}
+
+// enqueueOnce has one step taken soon, so that a wish need not wait for the next
+// look at the operation.
+func (e *Engine) enqueueOnce(ctx context.Context, tx store.Tx, operationID string) error {
+	if _, err := e.queue.InsertTx(ctx, tx.SQL(), operationJob{OperationID: operationID, Once: true}, nil); err != nil {
 		return fmt.Errorf("queue operation %s: %w", operationID, err)
 	}
 	return nil
@@ -136,7 +150,9 @@ func (e *Engine) queuedOperations(ctx context.Context) (map[string]bool, error) 
 			if err := decodeArgs(row, &job.Args); err != nil {
 				return nil, err
 			}
-			queued[job.Args.OperationID] = true
+			if !job.Args.Once {
+				queued[job.Args.OperationID] = true
+			}
 		}
 		if len(list.Jobs) < page {
 			return queued, nil

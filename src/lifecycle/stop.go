@@ -21,6 +21,8 @@ const (
 // cut short; they will be repeated at the next start.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.stopOnce.Do(func() { close(e.stopping) })
+	e.heads.close()
+	defer e.heads.end(ctx)
 	err := e.end(ctx, e.queue.Stop)
 	if err == nil || !errors.Is(err, ctx.Err()) {
 		return err

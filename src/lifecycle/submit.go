@@ -17,6 +17,9 @@ const (
 // submit asks the broker to begin. After a crash it asks again for the same,
 // which the broker answers with what it has begun.
 func (e *Engine) submit(ctx context.Context, cluster pks.Cluster, op pks.Operation) (outcome, error) {
+	if op.Action == pks.ActionUpgrade {
+		op.Target = e.cfg.Target // what the broker offers now
+	}
 	submission, err := e.ask(ctx, instance(cluster, op), op.Action)
 	if err != nil {
 		return e.notSubmitted(ctx, cluster, op, err)
@@ -42,6 +45,8 @@ func (e *Engine) ask(ctx context.Context, in osb.Instance, action pks.Action) (o
 		return e.cfg.Broker.Provision(ctx, in)
 	case pks.ActionDelete:
 		return e.cfg.Broker.Deprovision(ctx, in)
+	case pks.ActionUpgrade:
+		return e.cfg.Broker.Upgrade(ctx, in)
 	default:
 		return e.cfg.Broker.Update(ctx, in)
 	}
@@ -77,6 +82,10 @@ func (e *Engine) finish(ctx context.Context, cluster pks.Cluster, op pks.Operati
 	case err == nil:
 		next := e.succeeded(op)
 		next.masters = vms.InstanceGroups[masterGroup]
+		next.machines = make(map[string]int, len(vms.InstanceGroups))
+		for group, addresses := range vms.InstanceGroups {
+			next.machines[group] = len(addresses)
+		}
 		return next, nil
 	case ctx.Err() != nil:
 		return outcome{}, err

@@ -2,11 +2,16 @@ package lifecycle
 
 import (
 	"context"
+	"time"
 
 	"github.com/riverqueue/river"
 
 	"github.com/pks-community/pks-release/src/store"
 )
+
+// receiptRetention is how long at least a key keeps a request from being carried
+// out twice.
+const receiptRetention = 24 * time.Hour
 
 // pruneJob removes old history.
 type pruneJob struct{}
@@ -20,10 +25,17 @@ type pruneWorker struct {
 	engine *Engine
 }
 
-// Work removes the history of clusters that have been gone for long.
+// Work removes the history of clusters that have been gone, and of rollouts that
+// have ended, for long.
 func (w *pruneWorker) Work(ctx context.Context, _ *river.Job[pruneJob]) error {
 	e := w.engine
 	return e.store.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		if err := tx.PruneReceipts(ctx, e.now().Add(-receiptRetention)); err != nil {
+			return err
+		}
+		if _, err := tx.PruneRollouts(ctx, e.now().Add(-e.cfg.HistoryRetention)); err != nil {
+			return err
+		}
 		n, err := tx.Prune(ctx, e.now().Add(-e.cfg.HistoryRetention))
 		if err == nil && n > 0 {
 			e.log.InfoContext(ctx, "History pruned", "operations", n)

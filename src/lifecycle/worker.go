@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"time"
 
@@ -29,11 +30,14 @@ type operationWorker struct {
 // operation has its turn.
 func (w *operationWorker) Work(ctx context.Context, job *river.Job[operationJob]) error {
 	e := w.engine
+	if !job.Args.Once && e.heads.holds(job.Args.OperationID) {
+		return river.JobSnooze(e.aside())
+	}
 	began := time.Now()
 	for {
 		wait, err := e.step(ctx, job.Args.OperationID)
 		switch {
-		case err == nil && wait == settled:
+		case err == nil && (wait == settled || job.Args.Once):
 			return nil
 		case err == nil && wait <= e.cfg.pace.linger && time.Since(began) < maxLinger:
 			if !e.linger(ctx, wait) {
@@ -94,7 +98,7 @@ func (e *Engine) isStopping() bool {
 const settled time.Duration = -1
 
 // step does at most one outside call that changes something, and one
-// transaction. It returns how long to wait until the next, or settled. Its error
+// transaction after it. It returns how long to wait until the next, or settled. Its error
 // means that the store could not be used, or that the context has ended.
 func (e *Engine) step(ctx context.Context, operationID string) (time.Duration, error) {
 	op, err := e.store.Operation(ctx, operationID)
@@ -110,6 +114,14 @@ func (e *Engine) step(ctx context.Context, operationID string) (time.Duration, e
 	if err != nil {
 		return 0, err
 	}
+	if op.AskedAt.IsZero() && op.CancelRequestedAt.IsZero() {
+		switch op, err = e.markAsked(ctx, op); {
+		case errors.Is(err, errOvertaken):
+			return 0, nil // look again at once
+		case err != nil:
+			return 0, err
+		}
+	}
 	next, err := e.decide(ctx, cluster, op)
 	if err != nil {
 		return 0, err
@@ -122,6 +134,9 @@ func (e *Engine) step(ctx context.Context, operationID string) (time.Duration, e
 	}
 	if next.state().Settled() {
 		e.logSettled(ctx, op, next)
+		if e.cfg.Settled != nil {
+			e.cfg.Settled(next.operation)
+		}
 		return settled, nil
 	}
 	return next.wait, nil
@@ -137,10 +152,34 @@ func (e *Engine) decide(ctx context.Context, cluster pks.Cluster, op pks.Operati
 			next, err = e.faulted(op, submitFaults, pks.AsFailure(fmt.Errorf("panic: %v", p))), nil
 		}
 	}()
+	if !op.CancelRequestedAt.IsZero() {
+		return e.stop(ctx, cluster, op)
+	}
+	return e.carryOn(ctx, cluster, op)
+}
+
+func (e *Engine) carryOn(ctx context.Context, cluster pks.Cluster, op pks.Operation) (outcome, error) {
 	if op.State == pks.OperationAccepted {
 		return e.submit(ctx, cluster, op)
 	}
 	return e.poll(ctx, cluster, op)
+}
+
+// markAsked records that the broker is about to be asked: from here on a cancel
+// must find out what the broker has begun.
+func (e *Engine) markAsked(ctx context.Context, op pks.Operation) (pks.Operation, error) {
+	err := e.store.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		current, err := tx.LockOperation(ctx, op.ID)
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(current, op) {
+			return errOvertaken
+		}
+		op.AskedAt = e.now()
+		return tx.UpdateOperation(ctx, op)
+	})
+	return op, err
 }
 
 // errOvertaken: another worker has brought the operation on meanwhile.
@@ -153,6 +192,10 @@ func (e *Engine) logSettled(ctx context.Context, op pks.Operation, next outcome)
 	}
 	if f := next.failure; f != nil {
 		e.log.ErrorContext(ctx, "Operation failed", append(attrs, "task", f.BOSHTask, "error", f)...)
+		return
+	}
+	if next.state() == pks.OperationCancelled {
+		e.log.InfoContext(ctx, "Operation cancelled", append(attrs, "landed", string(next.operation.Landed))...)
 		return
 	}
 	e.log.InfoContext(ctx, "Operation succeeded", attrs...)

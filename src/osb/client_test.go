@@ -103,6 +103,8 @@ func TestRequestsAreWhatTheContractSays(t *testing.T) {
 		}
 		return h
 	}
+	upgradeHeader := osbHeader(withBody, identified)
+	delete(upgradeHeader, "X-Broker-Api-Version") // the management API has none
 	for name, tc := range map[string]struct {
 		status int
 		answer string
@@ -117,6 +119,35 @@ func TestRequestsAreWhatTheContractSays(t *testing.T) {
 			exchangeSeen{"PUT", instance, "accepts_incomplete=true", osbHeader(withBody, identified),
 				`{"service_id":"svc","plan_id":"p1","organization_guid":"pks","space_guid":"pks","context":` + brokerCtx + `,"parameters":` + spec + `}`},
 		},
+		"cancel": {
+			200, `{"task_id":7,"state":"cancelled","deployment":"inconsistent","message":"some VMs may have been changed"}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.Cancel(ctx, "1d2e", "req-1") },
+			Cancelled{TaskID: 7, State: "cancelled", Deployment: DeploymentInconsistent, Message: "some VMs may have been changed"},
+			exchangeSeen{"POST", "/mgmt/service_instances/1d2e/cancel", "", map[string]string{"auth": "api:" + password, "X-Request-Id": "req-1"}, ""},
+		},
+		"preview": {
+			200, `{"changes":true,"diff":[["a:",null],["b: 1","added"]],"instance_groups":[{"name":"worker","action":"scale","instances_before":1,"instances_after":3}]}`,
+			func(ctx context.Context, c *Client) (any, error) {
+				in := demo()
+				in.OperationID = ""
+				return c.Preview(ctx, in)
+			},
+			Preview{Diff: [][]any{{"a:", nil}, {"b: 1", "added"}}, Groups: []GroupChange{{"worker", "scale", 1, 3}}},
+			exchangeSeen{"POST", "/mgmt/service_instances/1d2e/preview", "", map[string]string{"auth": "api:" + password, "X-Request-Id": "req-1", "Content-Type": withBody},
+				`{"service_id":"svc","plan_id":"p1","parameters":` + spec + `,"previous_values":{"plan_id":"p1","service_id":"svc","organization_id":"pks","space_id":"pks"},"context":` + brokerCtx + `}`},
+		},
+		"bind without rights": {
+			201, `{"credentials":{"kind":"Config"}}`,
+			func(ctx context.Context, c *Client) (any, error) {
+				b := demoBinding
+				b.WithoutRights = true
+				credentials, err := c.Bind(ctx, b)
+				return string(credentials), err
+			},
+			`{"kind":"Config"}`,
+			exchangeSeen{"PUT", instance + "/service_bindings/b1", "", osbHeader(withBody, ""),
+				`{"app_guid":"","plan_id":"p1","service_id":"svc","bind_resource":{},"context":{"platform":"pks","cluster_name":"demo","owner":"bob"},"parameters":{"user":"bob","cluster_name":"demo","suppress_cluster_role_binding":true}}`},
+		},
 		"provision that is done": {
 			200, `{}`,
 			func(ctx context.Context, c *Client) (any, error) { return c.Provision(ctx, demo()) },
@@ -129,6 +160,20 @@ func TestRequestsAreWhatTheContractSays(t *testing.T) {
 			func(ctx context.Context, c *Client) (any, error) { return c.Update(ctx, demo()) },
 			Submission{Operation: "o"},
 			exchangeSeen{"PATCH", instance, "accepts_incomplete=true", osbHeader(withBody, identified),
+				`{"service_id":"svc","plan_id":"p1","parameters":` + spec + `,"previous_values":{"plan_id":"p1","service_id":"svc","organization_id":"pks","space_id":"pks"},"context":` + brokerCtx + `}`},
+		},
+		"upgrade": {
+			202, `{"BoshTaskID":7,"OperationType":"upgrade"}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.Upgrade(ctx, demo()) },
+			Submission{Operation: `{"BoshTaskID":7,"OperationType":"upgrade"}`},
+			exchangeSeen{"PATCH", "/mgmt/service_instances/1d2e", "operation_type=upgrade", upgradeHeader,
+				`{"service_id":"svc","plan_id":"p1","parameters":` + spec + `,"previous_values":{"plan_id":"p1","service_id":"svc","organization_id":"pks","space_id":"pks"},"context":` + brokerCtx + `}`},
+		},
+		"upgrade of what is up to date": {
+			204, ``,
+			func(ctx context.Context, c *Client) (any, error) { return c.Upgrade(ctx, demo()) },
+			Submission{Done: true},
+			exchangeSeen{"PATCH", "/mgmt/service_instances/1d2e", "operation_type=upgrade", upgradeHeader,
 				`{"service_id":"svc","plan_id":"p1","parameters":` + spec + `,"previous_values":{"plan_id":"p1","service_id":"svc","organization_id":"pks","space_id":"pks"},"context":` + brokerCtx + `}`},
 		},
 		"deprovision": {
@@ -208,6 +253,7 @@ func TestAnswersThatAreNoSuccess(t *testing.T) {
 		"busy":                 {422, nil, `{"error":"ConcurrencyError","description":"later"}`, Error{Kind: Busy, Status: 422, Code: "ConcurrencyError", Description: "later"}},
 		"too many":             {429, map[string]string{"Retry-After": "7"}, `{}`, Error{Kind: Unavailable, Status: 429, RetryAfter: 7}},
 		"fault":                {500, nil, `{"description":"There was a problem"}`, Error{Kind: Fault, Status: 500, Description: "There was a problem"}},
+		"quota":                {500, nil, `{"error":"QuotaExceeded","description":"full"}`, Error{Kind: Refused, Status: 500, Code: "QuotaExceeded", Description: "full"}},
 		"director away":        {500, nil, `{"description":"Currently unable to create service instance, please try again later"}`, Error{Kind: Unavailable, Status: 500, Description: "Currently unable to create service instance, please try again later"}},
 		"gateway":              {502, nil, `<html>`, Error{Kind: Unavailable, Status: 502, Description: "Bad Gateway"}},
 		"odd success":          {204, nil, ``, Error{Kind: Fault, Status: 204, Description: "No Content"}},

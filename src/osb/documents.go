@@ -72,7 +72,41 @@ type Binding struct {
 	PlanID      string
 	ClusterName string
 	User        string // whom the credentials are for
-	RequestID   string
+	// WithoutRights makes credentials that no cluster role is bound to.
+	WithoutRights bool
+	RequestID     string
+}
+
+// Where a cancelled operation left the deployment, as the broker says it.
+const (
+	DeploymentAbsent       = "absent"
+	DeploymentIncomplete   = "incomplete"
+	DeploymentChanged      = "changed" // the operation ended before it could be stopped
+	DeploymentInconsistent = "inconsistent"
+)
+
+// Cancelled is where a cancelled operation ended.
+type Cancelled struct {
+	TaskID     int    `json:"task_id"`
+	State      string `json:"state"` // of the BOSH task
+	Deployment string `json:"deployment"`
+	Message    string `json:"message"`
+}
+
+// Preview is what an update would do.
+type Preview struct {
+	// Diff has the Director's lines of difference between the manifests: text, and
+	// "added", "removed" or nothing.
+	Diff   [][]any       `json:"diff"`
+	Groups []GroupChange `json:"instance_groups"`
+}
+
+// GroupChange is what would become of one instance group.
+type GroupChange struct {
+	Name   string `json:"name"`
+	Action string `json:"action"` // create, delete, recreate, restart, scale, none
+	Before int    `json:"instances_before"`
+	After  int    `json:"instances_after"`
 }
 
 const (
@@ -91,4 +125,5 @@ type brokerContext struct {
 type bindParameters struct {
 	User        string `json:"user"`
 	ClusterName string `json:"cluster_name"`
+	Suppress    bool   `json:"suppress_cluster_role_binding,omitempty"`
 }

@@ -11,7 +11,8 @@ import (
 type Kind string
 
 const (
-	// Refused: the broker will not do it, however often it is asked (4xx).
+	// Refused: the broker will not do it, however often it is asked (4xx, and
+	// QuotaExceeded, which brokers answer with 500).
 	Refused Kind = "refused"
 	// NotFound: the broker does not know the instance, or the path (404).
 	NotFound Kind = "not found"
@@ -33,6 +34,7 @@ const (
 
 const (
 	concurrencyError = "ConcurrencyError"
+	quotaExceeded    = "QuotaExceeded"
 	// retryLater is how a broker of the on-demand family says that its Director is
 	// away (reference/on-demand-broker.md §0.3).
 	retryLater = "try again later"
@@ -119,6 +121,8 @@ func kindOf(status int, code, description string) Kind {
 		return Gone
 	case status == 422 && code == concurrencyError:
 		return Busy
+	case status == 500 && code == quotaExceeded:
+		return Refused
 	case status == 408, status == 429, status >= 502 && status <= 504:
 		return Unavailable
 	case status == 500 && strings.Contains(description, retryLater):

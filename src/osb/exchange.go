@@ -61,7 +61,7 @@ func (c *Client) exchange(ctx context.Context, in call, out any) (int, error) {
 	if len(body) > maxAnswer {
 		return 0, &Error{Kind: Fault, Call: in.name, Status: res.StatusCode, cause: fmt.Errorf("answer has more than %d bytes", maxAnswer)}
 	}
-	if out == nil {
+	if out == nil || res.StatusCode == http.StatusNoContent {
 		return res.StatusCode, nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {

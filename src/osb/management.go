@@ -2,9 +2,12 @@ package osb
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"code.cloudfoundry.org/brokerapi/v13/domain"
 )
 
 // Progress asks for the news of an operation since offset, 0 for all. A broker
@@ -28,6 +31,44 @@ func (c *Client) VMs(ctx context.Context, instanceID string) (VMs, error) {
 		name: "vms", method: http.MethodGet,
 		path:    []string{"mgmt", "service_instances", instanceID, "vms"},
 		success: []int{http.StatusOK},
+	}, &answer)
+	return answer, err
+}
+
+// Cancel ends what the broker does for the instance, waits for that, and says
+// where it led. An instance for which nothing runs gives an error of kind
+// Conflict, a broker without this addition one of kind NotFound.
+func (c *Client) Cancel(ctx context.Context, instanceID, requestID string) (Cancelled, error) {
+	var answer Cancelled
+	_, err := c.exchange(ctx, call{
+		name: "cancel", method: http.MethodPost,
+		path:      []string{"mgmt", "service_instances", instanceID, "cancel"},
+		success:   []int{http.StatusOK},
+		requestID: requestID,
+	}, &answer)
+	return answer, err
+}
+
+// Preview asks what an update of the instance to its spec would do, without doing
+// it. An instance without a deployment gives an error of kind Gone, unless the
+// broker can tell what making it would do; a broker without this addition gives
+// one of kind NotFound.
+func (c *Client) Preview(ctx context.Context, in Instance) (Preview, error) {
+	parameters, rawContext, err := in.documents()
+	if err != nil {
+		return Preview{}, fmt.Errorf("broker: preview: %w", err)
+	}
+	var answer Preview
+	_, err = c.exchange(ctx, call{
+		name: "preview", method: http.MethodPost,
+		path: []string{"mgmt", "service_instances", in.ID, "preview"},
+		body: domain.UpdateDetails{
+			ServiceID: c.serviceID, PlanID: in.PlanID,
+			RawContext: rawContext, RawParameters: parameters,
+			PreviousValues: domain.PreviousValues{ServiceID: c.serviceID, PlanID: in.PlanID, OrgID: place, SpaceID: place},
+		},
+		success:   []int{http.StatusOK},
+		requestID: in.RequestID,
 	}, &answer)
 	return answer, err
 }

@@ -54,7 +54,10 @@ func (a Action) Accepted() string {
 	}
 }
 
-// Running, Completed and Failed are the descriptions of §5.8; cause says why.
-func (a Action) Running() string            { return "Instance " + a.Noun() + " in progress" }
-func (a Action) Completed() string          { return "Instance " + a.Noun() + " completed" }
+// Running, Completed, Cancelled and Failed are the descriptions of §5.8; cause says why.
+func (a Action) Running() string   { return "Instance " + a.Noun() + " in progress" }
+func (a Action) Completed() string { return "Instance " + a.Noun() + " completed" }
+func (a Action) Cancelled(landed Landing) string {
+	return "Instance " + a.Noun() + " cancelled: " + landed.Remedy()
+}
 func (a Action) Failed(cause string) string { return "Instance " + a.Noun() + " failed: " + cause }

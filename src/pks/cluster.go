@@ -24,6 +24,10 @@ type Cluster struct {
 	// Spec is what the cluster is wanted to be, whole. Every change sends all of it.
 	Spec ClusterSpec
 
+	// Machines are what the cluster takes of the platform; empty for a cluster that
+	// is older than this record.
+	Machines Machines
+
 	// MasterIPs is empty until the masters have addresses.
 	MasterIPs []netip.Addr
 
@@ -38,6 +42,15 @@ type Cluster struct {
 
 	// OperationID is the operation that LastAction tells of.
 	OperationID string
+
+	// DeletionLock keeps the cluster from being deleted until it is lifted.
+	DeletionLock bool
+	// Revision counts the changes of what clients read, from 1.
+	Revision int64
+
+	// RolloutID is the rollout in which the cluster waits for its turn since the
+	// last action; empty for none. Clients read the cluster as queued for UPGRADE.
+	RolloutID string
 
 	CreatedAt time.Time
 	UpdatedAt time.Time

@@ -17,12 +17,26 @@ const (
 	CodeForbidden            Code = "forbidden"
 	CodeClusterNotFound      Code = "cluster_not_found"
 	CodePlanNotFound         Code = "plan_not_found"
+	CodeTaskNotFound         Code = "task_not_found"
+	CodeTaskEnded            Code = "task_ended"
+	CodeUpgradeImpossible    Code = "upgrade_impossible"
+	CodeProfileNotFound      Code = "profile_not_found"
+	CodeQuotaNotFound        Code = "quota_not_found"
 	CodeRouteNotFound        Code = "route_not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
 	CodeNameTaken            Code = "name_taken"
 	CodeHostTaken            Code = "host_taken"
+	CodeInUse                Code = "in_use"
 	CodeOperationInProgress  Code = "operation_in_progress"
 	CodeClusterNotReady      Code = "cluster_not_ready"
+	CodeClusterBehind        Code = "cluster_behind"
+	CodeDeletionLocked       Code = "deletion_locked"
+	CodeNothingToCancel      Code = "nothing_to_cancel"
+	CodeNothingToRetry       Code = "nothing_to_retry"
+	CodePreconditionFailed   Code = "precondition_failed"
+	CodeKeyReused            Code = "idempotency_key_reused"
+	CodePreviewUnavailable   Code = "preview_unavailable"
+	CodeTooManyRequests      Code = "too_many_requests"
 	CodeQuotaExceeded        Code = "quota_exceeded"
 	CodeBrokerRefused        Code = "broker_refused"
 	CodeBrokerUnavailable    Code = "broker_unavailable"
@@ -66,12 +80,26 @@ func Catalogue() []Entry {
 		{CodeForbidden, 403, "", ExitDenied, privileges},
 		{CodeClusterNotFound, 404, "", ExitNotFound, "List the clusters you can see with 'pks clusters'."},
 		{CodePlanNotFound, 400, "", ExitNotFound, "List the plans with 'pks plans'."},
+		{CodeTaskNotFound, 404, "", ExitNotFound, "List the tasks you can see with 'pks tasks'."},
+		{CodeTaskEnded, 409, "", ExitConflict, "Nothing is left to do about it; 'pks task ID' shows how it went."},
+		{CodeUpgradeImpossible, 409, "", ExitConflict, "Install the PKS version between first, or leave the cluster out."},
+		{CodeProfileNotFound, 404, "", ExitNotFound, "List the profiles there are."},
+		{CodeQuotaNotFound, 404, "", ExitNotFound, "List the quotas there are."},
 		{CodeRouteNotFound, 404, "", ExitFailed, "See the API reference for the paths there are."},
 		{CodeMethodNotAllowed, 405, "", ExitFailed, "See the API reference for the methods of this path."},
 		{CodeNameTaken, 409, "", ExitConflict, "Choose another name, or delete the cluster that has it."},
 		{CodeHostTaken, 409, "", ExitConflict, "Choose another external host name: each cluster needs its own."},
+		{CodeInUse, 409, "", ExitConflict, "Give the clusters another one, or delete them, first."},
 		{CodeOperationInProgress, 409, "ConcurrencyError", ExitConflict, "Wait until it is done: 'pks cluster NAME' shows how far it is."},
 		{CodeClusterNotReady, 409, "", ExitConflict, "Wait until the cluster's creation has succeeded."},
+		{CodeClusterBehind, 409, "", ExitConflict, "Upgrade the cluster first: 'pks upgrade-cluster NAME'."},
+		{CodeDeletionLocked, 409, "", ExitConflict, "Lift the lock first: PATCH the cluster with {\"deletion_lock\": false}."},
+		{CodeNothingToCancel, 409, "", ExitConflict, "See 'pks cluster NAME' for what was done last."},
+		{CodeNothingToRetry, 409, "", ExitConflict, "See 'pks cluster NAME' for what was done last."},
+		{CodePreconditionFailed, 412, "", ExitConflict, "Read the cluster again and decide on what it is now."},
+		{CodeKeyReused, 422, "", ExitConflict, "Use a new Idempotency-Key for a new request."},
+		{CodePreviewUnavailable, 501, "", ExitFailed, "Send the request without dry_run, or upgrade the broker."},
+		{CodeTooManyRequests, 429, "", ExitDenied, "Wait a minute, then try again with a valid token."},
 		{CodeQuotaExceeded, 403, "", ExitQuota, "Delete or shrink a cluster, or ask an administrator to raise the quota."},
 		{CodeBrokerRefused, 500, "", ExitFailed, "The message is the broker's; its log has more under the same request id."},
 		{CodeBrokerUnavailable, 503, "", ExitFailed, "The broker or the BOSH Director cannot be reached; try again later."},

@@ -41,6 +41,39 @@ func (s OperationState) CanBecome(next OperationState) bool {
 	}
 }
 
+// Landing is where a cancelled operation left the cluster's deployment. It is
+// what makes a cancelled operation safe to deal with: the state has a name.
+type Landing string
+
+const (
+	// LandedUntouched: nothing had been asked of the broker; all is as before.
+	LandedUntouched Landing = "untouched"
+	// LandedAbsent: there is no deployment.
+	LandedAbsent Landing = "absent"
+	// LandedIncomplete: the first deploy did not end.
+	LandedIncomplete Landing = "incomplete"
+	// LandedInconsistent: VMs may be between what was and what was asked for.
+	LandedInconsistent Landing = "inconsistent"
+	// LandedUnknown: the broker does not tell whether it had begun.
+	LandedUnknown Landing = "unknown"
+)
+
+// Remedy says what to do about a cluster that was left so.
+func (l Landing) Remedy() string {
+	switch l {
+	case LandedUntouched:
+		return "nothing was changed"
+	case LandedAbsent:
+		return "nothing is left of it; repeat the operation or delete the cluster"
+	case LandedIncomplete:
+		return "some machines may exist; repeat the operation or delete the cluster"
+	case LandedInconsistent:
+		return "some machines may have been changed; repeat the operation or update the cluster to make them equal"
+	default:
+		return "it is not known whether machines were changed; repeat the operation or update the cluster to be sure"
+	}
+}
+
 // Operation is one change of one cluster, from the request to its end.
 type Operation struct {
 	ID          string
@@ -56,6 +89,12 @@ type Operation struct {
 
 	RequestedBy Principal
 	RequestID   string // of the HTTP request, for logs
+
+	// RolloutID is the rollout that the operation is part of; empty for none.
+	RolloutID string
+	// Target is what an UPGRADE leads to: the versions of the server that asked the
+	// broker for it. Empty for other actions.
+	Target Versions
 
 	// BrokerOperation is the opaque string that the broker wants back in every
 	// poll; empty until it answered.
@@ -77,6 +116,19 @@ type Operation struct {
 
 	// Failure is set when State is failed.
 	Failure *Failure
+
+	// PlanID is the cluster's plan, for what earlier runs tell of later ones.
+	PlanID string
+	// DeletionLock is what the operation set the cluster's lock to; nil leaves it.
+	DeletionLock *bool
+	// AskedAt is when the broker was first about to be asked; zero until then, so
+	// that what has it zero can be cancelled without a trace.
+	AskedAt time.Time
+	// CancelRequestedAt is when somebody wanted the operation cancelled; zero for
+	// never, and again when it turned out to be impossible.
+	CancelRequestedAt time.Time
+	// Landed is set when State is cancelled.
+	Landed Landing
 
 	CreatedAt time.Time
 	UpdatedAt time.Time

@@ -10,4 +10,8 @@ type Plan struct {
 	MaxWorkerInstances        int           `yaml:"max_worker_instances"`
 	AllowPrivilegedContainers bool          `yaml:"allow_privileged_containers"`
 	Drain                     DrainSettings `yaml:"-"`
+	// MasterVM and WorkerVM are how large the machines of the plan's VM types are,
+	// which BOSH does not tell. Quotas and usages need them; zero: not known.
+	MasterVM MachineSize `yaml:"master_vm,omitempty"`
+	WorkerVM MachineSize `yaml:"worker_vm,omitempty"`
 }

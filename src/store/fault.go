@@ -79,6 +79,9 @@ func violated(err error) string {
 			"clusters.name":         "clusters_name",
 			"clusters.host_key":     "clusters_host_key",
 			"operations.cluster_id": "operations_unsettled",
+			"profiles.kind":         "profiles_name",
+			"quotas.owner":          "quotas_pkey",
+			"receipts.id":           "receipts_pkey",
 		} {
 			if strings.Contains(e.Error(), columns) {
 				return index

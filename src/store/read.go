@@ -49,29 +49,52 @@ func foundCluster(row *clusterRow, wanted string, err error) (pks.Cluster, error
 	}
 }
 
-// Clusters lists clusters by name, in one query.
+// shortList is how few clusters are read without a look at what is remembered.
+const shortList = 100
+
+// Clusters lists clusters by name.
 func (s *SQL) Clusters(ctx context.Context, filter ClusterFilter) ([]pks.Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	var rows []clusterRow
-	query := s.read.NewSelect().Model(&rows).Order("name")
+	if filter.Limit == 0 || filter.Limit > shortList {
+		heads, err := s.listHeads(ctx, s.clustersWhere(filter))
+		if err != nil {
+			return nil, asFailure(err)
+		}
+		clusters, err := s.listChanged(ctx, heads)
+		if err != nil {
+			return nil, asFailure(err)
+		}
+		if clusters != nil {
+			return clusters, nil
+		}
+	}
+	clusters, err := s.listWhole(ctx, s.clustersWhere(filter))
+	if err != nil {
+		return nil, asFailure(err)
+	}
+	s.listed.remember(clusters)
+	return clusters, nil
+}
+
+func (s *SQL) clustersWhere(filter ClusterFilter) *bun.SelectQuery {
+	query := s.read.NewSelect().Order("name")
 	if o := filter.Owner; o != nil {
 		query.Where("owner_id = ? AND owner_origin = ? AND owner_kind = ?", o.ID, o.Origin, string(o.Kind))
+	}
+	if filter.OwnerName != "" {
+		query.Where("owner_name = ?", filter.OwnerName)
 	}
 	if filter.PlanID != "" {
 		query.Where("plan_id = ?", filter.PlanID)
 	}
-	if err := query.Scan(ctx); err != nil {
-		return nil, asFailure(fmt.Errorf("list clusters: %w", err))
+	if v := filter.NotAt; v != nil {
+		query.Where("kubernetes_version <> ? OR product_version <> ?", v.Kubernetes, v.Product)
 	}
-	clusters := make([]pks.Cluster, len(rows))
-	for i := range rows {
-		var err error
-		if clusters[i], err = rows[i].cluster(); err != nil {
-			return nil, err
-		}
+	if filter.Limit > 0 {
+		query.Limit(int64(filter.Limit))
 	}
-	return clusters, nil
+	return query
 }
 
 // Operation finds an operation by its UUID.

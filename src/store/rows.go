@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,15 +33,26 @@ type clusterRow struct {
 	ActionState       string `bun:"action_state"`
 	ActionDescription string `bun:"action_description"`
 	OperationID       string `bun:"operation_id"`
+	RolloutID         string `bun:"rollout_id"`
 	CreatedAt         int64  `bun:"created_at"`
 	UpdatedAt         int64  `bun:"updated_at"`
 	ReadyAt           int64  `bun:"ready_at"`
+	DeletionLock      int    `bun:"deletion_lock"`
+	Revision          int64  `bun:"revision"`
+	NetworkProfile    string `bun:"network_profile"`
+	ComputeProfile    string `bun:"compute_profile"`
+	KubernetesProfile string `bun:"kubernetes_profile"`
+	Machines          string `bun:"machines"`
 }
 
 func clusterRowOf(c pks.Cluster) (*clusterRow, error) {
 	spec, err := json.Marshal(c.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("encode spec of cluster %s: %w", c.Name, err)
+	}
+	machines, err := c.Machines.MarshalText()
+	if err != nil {
+		return nil, fmt.Errorf("encode machines of cluster %s: %w", c.Name, err)
 	}
 	ips := make([]string, len(c.MasterIPs))
 	for i, ip := range c.MasterIPs {
@@ -52,8 +64,11 @@ func clusterRowOf(c pks.Cluster) (*clusterRow, error) {
 		PlanID: c.PlanID, PlanName: c.PlanName, Spec: string(spec), MasterIPs: strings.Join(ips, ","),
 		KubernetesVersion: c.KubernetesVersion, ProductVersion: c.ProductVersion,
 		Action: string(c.LastAction), ActionState: string(c.LastActionState), ActionDescription: c.LastActionDescription,
-		OperationID: c.OperationID,
-		CreatedAt:   micros(c.CreatedAt), UpdatedAt: micros(c.UpdatedAt), ReadyAt: micros(c.ReadyAt),
+		OperationID: c.OperationID, RolloutID: c.RolloutID,
+		CreatedAt: micros(c.CreatedAt), UpdatedAt: micros(c.UpdatedAt), ReadyAt: micros(c.ReadyAt),
+		DeletionLock: bit(c.DeletionLock), Revision: max(1, c.Revision),
+		NetworkProfile: c.Spec.ProfileName(pks.NetworkProfiles), ComputeProfile: c.Spec.ProfileName(pks.ComputeProfiles),
+		KubernetesProfile: c.Spec.ProfileName(pks.KubernetesProfiles), Machines: string(machines),
 	}, nil
 }
 
@@ -64,11 +79,15 @@ func (r *clusterRow) cluster() (pks.Cluster, error) {
 		PlanID: r.PlanID, PlanName: r.PlanName,
 		KubernetesVersion: r.KubernetesVersion, ProductVersion: r.ProductVersion,
 		LastAction: pks.Action(r.Action), LastActionState: pks.ActionState(r.ActionState),
-		LastActionDescription: r.ActionDescription, OperationID: r.OperationID,
+		LastActionDescription: r.ActionDescription, OperationID: r.OperationID, RolloutID: r.RolloutID,
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt), ReadyAt: instant(r.ReadyAt),
+		DeletionLock: r.DeletionLock != 0, Revision: r.Revision,
 	}
 	if err := json.Unmarshal([]byte(r.Spec), &c.Spec); err != nil {
 		return c, fmt.Errorf("decode spec of cluster %s: %w", r.Name, err)
+	}
+	if err := c.Machines.UnmarshalText([]byte(r.Machines)); err != nil {
+		return c, fmt.Errorf("decode machines of cluster %s: %w", r.Name, err)
 	}
 	if r.MasterIPs == "" {
 		return c, nil
@@ -106,6 +125,9 @@ type operationRow struct {
 	ByID            string `bun:"by_id"`
 	ByName          string `bun:"by_name"`
 	RequestID       string `bun:"request_id"`
+	RolloutID       string `bun:"rollout_id"`
+	Kubernetes      string `bun:"kubernetes_version"`
+	Product         string `bun:"product_version"`
 	BrokerOperation string `bun:"broker_operation"`
 	EventOffset     int64  `bun:"event_offset"`
 	Attempts        int    `bun:"attempts"`
@@ -118,6 +140,11 @@ type operationRow struct {
 	UpdatedAt       int64  `bun:"updated_at"`
 	SettledAt       int64  `bun:"settled_at"`
 	GoneAt          int64  `bun:"gone_at"`
+	PlanID          string `bun:"plan_id"`
+	DeletionLock    string `bun:"deletion_lock"`
+	AskedAt         int64  `bun:"asked_at"`
+	CancelRequested int64  `bun:"cancel_requested_at"`
+	Landed          string `bun:"landed"`
 }
 
 func operationRowOf(op pks.Operation) (*operationRow, error) {
@@ -125,9 +152,14 @@ func operationRowOf(op pks.Operation) (*operationRow, error) {
 		ID: op.ID, ClusterID: op.ClusterID, ClusterName: op.ClusterName,
 		Action: string(op.Action), State: string(op.State),
 		ByKind: string(op.RequestedBy.Kind), ByOrigin: op.RequestedBy.Origin, ByID: op.RequestedBy.ID, ByName: op.RequestedBy.Name,
+		RolloutID: op.RolloutID, Kubernetes: op.Target.Kubernetes, Product: op.Target.Product,
 		RequestID: op.RequestID, BrokerOperation: op.BrokerOperation, EventOffset: op.EventOffset, Attempts: op.Attempts, Faults: op.Faults,
 		BOSHTask: op.BOSHTask, Percent: op.Percent, Description: op.Description,
 		CreatedAt: micros(op.CreatedAt), UpdatedAt: micros(op.UpdatedAt), SettledAt: micros(op.SettledAt),
+		PlanID: op.PlanID, AskedAt: micros(op.AskedAt), CancelRequested: micros(op.CancelRequestedAt), Landed: string(op.Landed),
+	}
+	if op.DeletionLock != nil {
+		r.DeletionLock = strconv.FormatBool(*op.DeletionLock)
 	}
 	spec, err := json.Marshal(op.Spec)
 	if err != nil {
@@ -156,9 +188,14 @@ func (r *operationRow) operation() (pks.Operation, error) {
 		ID: r.ID, ClusterID: r.ClusterID, ClusterName: r.ClusterName,
 		Action: pks.Action(r.Action), State: pks.OperationState(r.State),
 		RequestedBy: pks.Principal{Kind: pks.PrincipalKind(r.ByKind), Origin: r.ByOrigin, ID: r.ByID, Name: r.ByName},
-		RequestID:   r.RequestID, BrokerOperation: r.BrokerOperation, EventOffset: r.EventOffset, Attempts: r.Attempts, Faults: r.Faults,
+		RolloutID:   r.RolloutID, Target: pks.Versions{Kubernetes: r.Kubernetes, Product: r.Product},
+		RequestID: r.RequestID, BrokerOperation: r.BrokerOperation, EventOffset: r.EventOffset, Attempts: r.Attempts, Faults: r.Faults,
 		BOSHTask: r.BOSHTask, Percent: r.Percent, Description: r.Description,
 		CreatedAt: instant(r.CreatedAt), UpdatedAt: instant(r.UpdatedAt), SettledAt: instant(r.SettledAt),
+		PlanID: r.PlanID, AskedAt: instant(r.AskedAt), CancelRequestedAt: instant(r.CancelRequested), Landed: pks.Landing(r.Landed),
+	}
+	if r.DeletionLock != "" {
+		op.DeletionLock = new(r.DeletionLock == "true")
 	}
 	if err := json.Unmarshal([]byte(r.Spec), &op.Spec); err != nil {
 		return op, fmt.Errorf("decode spec of operation %s: %w", r.ID, err)
@@ -203,6 +240,13 @@ func (r eventRow) event() pks.Event {
 		Seq: r.Seq, OperationID: r.OperationID, Time: instant(r.At), BOSHTask: r.BOSHTask,
 		Stage: r.Stage, Subject: r.Subject, State: r.State, Percent: r.Percent, Message: r.Message,
 	}
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // micros is a time as it is stored; 0 is the zero time.

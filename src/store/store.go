@@ -10,11 +10,17 @@ import (
 
 // Reader answers questions. It never waits for a writer.
 type Reader interface {
+	ProfileReader
+	QuotaReader
+
+	RolloutReader
+
 	// Cluster finds a cluster by its name; cluster_not_found if there is none.
 	Cluster(ctx context.Context, name string) (pks.Cluster, error)
 	// ClusterByID finds a cluster by its UUID; cluster_not_found if there is none.
 	ClusterByID(ctx context.Context, id string) (pks.Cluster, error)
-	// Clusters lists clusters by name, in one query.
+	// Clusters lists clusters by name. What their specs point to is shared with
+	// others who list them: it must not be changed.
 	Clusters(ctx context.Context, filter ClusterFilter) ([]pks.Cluster, error)
 	// Operation finds an operation by its UUID, also one of a cluster that is
 	// gone; ErrNoOperation if there is none.
@@ -26,14 +32,28 @@ type Reader interface {
 	// Events lists what happened to a cluster after the event with number after,
 	// oldest first; limit 0 means all.
 	Events(ctx context.Context, clusterID string, after int64, limit int) ([]pks.Event, error)
+	// Took lists how long the latest operations of the action took that succeeded,
+	// on clusters of the plan, newest first; an empty plan means any.
+	Took(ctx context.Context, action pks.Action, planID string, limit int) ([]time.Duration, error)
+	// Census counts the clusters, in one query.
+	Census(ctx context.Context) ([]Count, error)
+	// Receipt finds the answer to an earlier request; found is false if there is
+	// none.
+	Receipt(ctx context.Context, id string) (r Receipt, found bool, err error)
 }
 
 // ClusterFilter narrows a list. Its zero value lists all clusters.
 type ClusterFilter struct {
 	// Owner keeps the clusters of one identity (pks.Principal.Same).
 	Owner *pks.Principal
+	// OwnerName keeps the clusters of all owners of a name.
+	OwnerName string
 	// PlanID keeps the clusters of one plan.
 	PlanID string
+	// NotAt keeps the clusters that run other versions.
+	NotAt *pks.Versions
+	// Limit keeps the first; 0 means all.
+	Limit int
 }
 
 // Store is the database.
@@ -43,7 +63,7 @@ type Store interface {
 	// change or the commit returns an error. Change must not use the store itself,
 	// only tx, and must do no outside call.
 	Write(ctx context.Context, change func(ctx context.Context, tx Tx) error) error
-	// Ping tells whether the database can be read and written now.
+	// Ping tells whether the database can be read and written now: it writes.
 	Ping(ctx context.Context) error
 	// Queue is where durable jobs live.
 	Queue() Queue
@@ -57,6 +77,11 @@ type Store interface {
 
 // Tx is one transaction of Store.Write.
 type Tx interface {
+	ProfileTx
+	QuotaTx
+
+	RolloutTx
+
 	// SQL is the transaction itself, for the queue of durable jobs.
 	SQL() *sql.Tx
 
@@ -66,7 +91,8 @@ type Tx interface {
 	// LockCluster reads a cluster and keeps others from changing it until the
 	// transaction ends; cluster_not_found if there is none.
 	LockCluster(ctx context.Context, id string) (pks.Cluster, error)
-	// UpdateCluster writes all of a cluster that exists.
+	// UpdateCluster writes all of a cluster that exists, and counts its revision
+	// up; that of c is not looked at.
 	UpdateCluster(ctx context.Context, c pks.Cluster) error
 	// DeleteCluster removes a cluster. Its operations and events stay as history,
 	// without the specs, which may hold secrets.
@@ -84,6 +110,12 @@ type Tx interface {
 
 	// AppendEvents numbers the events, after the cluster's newest, and adds them.
 	AppendEvents(ctx context.Context, clusterID string, events []pks.Event) error
+
+	// InsertReceipt adds a receipt; ErrReceiptExists if there is one of that id,
+	// after which the transaction is of no more use.
+	InsertReceipt(ctx context.Context, r Receipt) error
+	// PruneReceipts removes receipts from before t.
+	PruneReceipts(ctx context.Context, before time.Time) error
 
 	// Prune removes operations and events of clusters that were gone before t, and
 	// returns how many operations that were.

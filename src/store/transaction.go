@@ -73,7 +73,7 @@ func (t *transaction) UpdateCluster(ctx context.Context, c pks.Cluster) error {
 	if err != nil {
 		return err
 	}
-	result, err := t.NewUpdate().Model(row).WherePK().Exec(ctx)
+	result, err := t.NewUpdate().Model(row).Value("revision", "revision + 1").WherePK().Exec(ctx)
 	if violated(err) == "clusters_host_key" {
 		return pks.Failf(pks.CodeHostTaken, "Another cluster has the external host name %s.", c.Spec.MasterHost)
 	}

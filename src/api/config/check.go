@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pks-community/pks-release/src/pks"
@@ -15,12 +16,14 @@ import (
 // check refuses what could not work, all of it at once.
 func (c Config) check() error {
 	return errors.Join(
-		checkListen(c.Listen),
+		checkListen("listen", c.Listen),
+		c.Metrics.check(),
 		required("tls.certificate_file", c.TLS.CertificateFile),
 		required("tls.private_key_file", c.TLS.PrivateKeyFile),
 		c.Database.check(),
 		c.UAA.check(),
 		c.Broker.check(),
+		c.ServiceInstances.check("service_instances"),
 		required("kubernetes_version", c.KubernetesVersion),
 		checkPlans(c.Plans),
 		between("poll_interval", c.PollInterval, 10*time.Millisecond, time.Hour),
@@ -62,6 +65,19 @@ func (b Broker) check() error {
 	)
 }
 
+// check wants both or neither. A colon would end the user name early
+// (RFC 7617 §2).
+func (l Login) check(key string) error {
+	if l == (Login{}) {
+		return nil
+	}
+	var colon error
+	if strings.Contains(l.Username, ":") {
+		colon = fmt.Errorf("%s.username must not have a colon", key)
+	}
+	return errors.Join(required(key+".username", l.Username), required(key+".password", l.Password.Reveal()), colon)
+}
+
 func checkPlans(plans []pks.Plan) error {
 	if len(plans) == 0 {
 		return errors.New("plans is empty: without one no cluster can be made")
@@ -81,6 +97,7 @@ func checkPlans(plans []pks.Plan) error {
 		if !slices.Contains([]int{1, 3, 5}, p.MasterInstances) {
 			faults = append(faults, fmt.Errorf("%smaster_instances is %d; etcd needs 1, 3 or 5", at, p.MasterInstances))
 		}
+		faults = append(faults, checkSize(at+"master_vm", p.MasterVM), checkSize(at+"worker_vm", p.WorkerVM))
 		if p.WorkerInstances < 1 || p.WorkerInstances > p.MaxWorkerInstances {
 			faults = append(faults, fmt.Errorf("%sworker_instances is %d; it must be from 1 to max_worker_instances, which is %d",
 				at, p.WorkerInstances, p.MaxWorkerInstances))
@@ -89,13 +106,29 @@ func checkPlans(plans []pks.Plan) error {
 	return errors.Join(faults...)
 }
 
-func checkListen(address string) error {
+// checkSize wants both or neither: a size is left out where the operator does not
+// know it, and then no quota can limit it.
+func checkSize(key string, size pks.MachineSize) error {
+	if size == (pks.MachineSize{}) || size.Known() {
+		return nil
+	}
+	return fmt.Errorf("%s needs cpu and memory_in_mb, both above 0", key)
+}
+
+func (m Metrics) check() error {
+	if m.Listen == "" {
+		return nil
+	}
+	return checkListen("metrics.listen", m.Listen)
+}
+
+func checkListen(key, address string) error {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("listen is %q; it must be HOST:PORT", address)
+		return fmt.Errorf("%s is %q; it must be HOST:PORT", key, address)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("listen is %q; %q is not a TCP port", address, port)
+		return fmt.Errorf("%s is %q; %q is not a TCP port", key, address, port)
 	}
 	return nil
 }

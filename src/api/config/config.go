@@ -24,9 +24,11 @@ type Config struct {
 	Database          Database      `yaml:"database"`
 	UAA               UAA           `yaml:"uaa"`
 	Broker            Broker        `yaml:"broker"`
+	ServiceInstances  Login         `yaml:"service_instances"`
 	KubernetesVersion string        `yaml:"kubernetes_version"`
 	Plans             []pks.Plan    `yaml:"plans"`
 	PollInterval      time.Duration `yaml:"poll_interval"`
+	Metrics           Metrics       `yaml:"metrics"`
 	Log               Log           `yaml:"log"`
 }
 
@@ -70,6 +72,19 @@ type Broker struct {
 	Password  pks.Secret    `yaml:"password"`
 	ServiceID string        `yaml:"service_id"`
 	Timeout   time.Duration `yaml:"timeout"`
+}
+
+// Login is a user name and a password that clients give. Both or neither: without
+// them what they would open stays closed.
+type Login struct {
+	Username string     `yaml:"username"`
+	Password pks.Secret `yaml:"password"`
+}
+
+// Metrics says where the program's metrics can be read, by HTTP without TLS and
+// without a login; empty: nowhere. No secret is in them.
+type Metrics struct {
+	Listen string `yaml:"listen"`
 }
 
 // Log says how much is logged.

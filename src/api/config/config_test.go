@@ -25,6 +25,7 @@ uaa:
   client_secret: uaa-secret
   audiences: [pks.clusters, other]
 broker: {url: https://broker.example.com:8080, ca_file: broker.pem, username: api, password: broker-secret, service_id: svc, timeout: 45s}
+service_instances: {username: instances, password: list-secret}
 kubernetes_version: 1.34.2
 plans:
 - {id: p1, name: small, description: one, master_instances: 1, worker_instances: 3, max_worker_instances: 50, allow_privileged_containers: true}
@@ -46,6 +47,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			ClientID: "pks_client", ClientSecret: "uaa-secret", Audiences: []string{"pks.clusters", "other"}},
 		Broker: config.Broker{URL: "https://broker.example.com:8080", CAFile: "broker.pem", Username: "api", Password: "broker-secret",
 			ServiceID: "svc", Timeout: 45 * time.Second},
+		ServiceInstances:  config.Login{Username: "instances", Password: "list-secret"},
 		KubernetesVersion: "1.34.2",
 		Plans: []pks.Plan{{ID: "p1", Name: "small", Description: "one", MasterInstances: 1, WorkerInstances: 3, MaxWorkerInstances: 50,
 			AllowPrivilegedContainers: true}},
@@ -61,7 +63,8 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 	t.Parallel()
 	short := whole
 	for _, line := range []string{"listen: 127.0.0.1:9021\n", "  audiences: [pks.clusters, other]\n", ", timeout: 45s", "poll_interval: 1s\n", "log: {level: debug}\n",
-		"  ca_file: uaa.pem\n", ", ca_file: broker.pem", "driver: sqlite, "} {
+		"  ca_file: uaa.pem\n", ", ca_file: broker.pem", "driver: sqlite, ",
+		"service_instances: {username: instances, password: list-secret}\n"} {
 		short = without(t, short, line)
 	}
 	got, err := config.Parse([]byte(short))
@@ -75,6 +78,7 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 	want.Listen, want.PollInterval, want.Log.Level = "0.0.0.0:9021", 10*time.Second, slog.LevelInfo
 	want.UAA.Audiences, want.UAA.CAFile = []string{"pks.clusters"}, ""
 	want.Broker.Timeout, want.Broker.CAFile = time.Minute, ""
+	want.ServiceInstances = config.Login{}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -83,11 +87,12 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 func TestBadConfigurationIsRefusedByKey(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ old, changed, want string }{
-		"unknown key":            {"log: {", "logs: {", "line 16: the key logs is not known"},
+		"unknown key":            {"log: {", "logs: {", "line 17: the key logs is not known"},
 		"unknown inner key":      {"client_id:", "clientid:", "the key clientid is not known"},
 		"unknown plan key":       {"max_worker_instances:", "max_workers:", "the key max_workers is not known"},
 		"key twice":              {"poll_interval: 1s", "poll_interval: 1s\npoll_interval: 2s", `"poll_interval" already defined`},
 		"second document":        {"log: {level: debug}", "log: {level: debug}\n---\nlisten: x:1", "more than one YAML document"},
+		"bad metrics":            {"log: {level: debug}", "log: {level: debug}\nmetrics: {listen: x}", `metrics.listen is "x"; it must be HOST:PORT`},
 		"bad listen":             {"127.0.0.1:9021", "9021", `listen is "9021"; it must be HOST:PORT`},
 		"bad port":               {"127.0.0.1:9021", "127.0.0.1:http", `"http" is not a TCP port`},
 		"no certificate":         {"certificate_file: api.crt, ", "", "tls.certificate_file is missing"},
@@ -110,18 +115,25 @@ func TestBadConfigurationIsRefusedByKey(t *testing.T) {
 		"timeout out of range":   {"timeout: 45s", "timeout: 1ms", "broker.timeout is 1ms; it must be from 1s to 10m0s"},
 		"timeout without a unit": {"timeout: 45s", "timeout: x", `line 11: broker.timeout is "x"; it must be a duration with its unit, for example 10s or 2m`},
 		"number for a duration":  {"timeout: 45s", "timeout: 60", `broker.timeout is "60"; it must be a duration with its unit`},
-		"workers not a number":   {"max_worker_instances: 50", "max_worker_instances: many", `line 14: plans[0].max_worker_instances is "many"; it must be a whole number`},
+		"workers not a number":   {"max_worker_instances: 50", "max_worker_instances: many", `line 15: plans[0].max_worker_instances is "many"; it must be a whole number`},
 		"flag that is none":      {"allow_privileged_containers: true", "allow_privileged_containers: perhaps", `plans[0].allow_privileged_containers is "perhaps"; it must be true or false`},
 		"group for a text":       {"kubernetes_version: 1.34.2", "kubernetes_version: {a: b}", "kubernetes_version must be a text"},
 		"text for a group":       {"log: {level: debug}", "log: debug", `log is "debug"; it must be a group of keys`},
 		"text for a list":        {"audiences: [pks.clusters, other]", "audiences: pks", `uaa.audiences is "pks"; it must be a list`},
 		"list for a secret":      {"password: broker-secret", "password: [broker-secret]", "broker.password must be a text"},
+		"login without password": {", password: list-secret", "", "service_instances.password is missing"},
+		"login without a name":   {"username: instances, ", "", "service_instances.username is missing"},
+		"name with a colon":      {"username: instances", "username: 'a:b'", "service_instances.username must not have a colon"},
+		"unknown key of a login": {"username: instances", "user: instances", "the key user is not known"},
+		"list for a login":       {"{username: instances, password: list-secret}", "[instances, list-secret]", "service_instances must be a group of keys"},
 		"tab":                    {"  url: https://uaa", "\turl: https://uaa", "line 5 is indented with a tab; YAML wants blanks"},
-		"open bracket":           {"log: {level: debug}", "log: {level: debug", "line 15"},
+		"open bracket":           {"log: {level: debug}", "log: {level: debug", "line 16"},
 		"no Kubernetes":          {"kubernetes_version: 1.34.2\n", "", "kubernetes_version is missing"},
 		"no plans":               {"- {id: p1", "# {id: p1", "plans is empty"},
 		"plan without id":        {"id: p1, ", "", "plans[0].id is missing"},
 		"plan without name":      {"name: small, ", "", "plans[0].name is missing"},
+		"half a size":            {"max_worker_instances: 50", "max_worker_instances: 50, worker_vm: {cpu: 2}", "plans[0].worker_vm needs cpu and memory_in_mb, both above 0"},
+		"negative size":          {"max_worker_instances: 50", "max_worker_instances: 50, master_vm: {cpu: -2, memory_in_mb: 1}", "plans[0].master_vm needs cpu and memory_in_mb, both above 0"},
 		"two masters":            {"master_instances: 1", "master_instances: 2", "plans[0].master_instances is 2; etcd needs 1, 3 or 5"},
 		"no workers":             {"worker_instances: 3", "worker_instances: 0", "plans[0].worker_instances is 0; it must be from 1 to max_worker_instances, which is 50"},
 		"workers over maximum":   {"worker_instances: 3", "worker_instances: 51", "plans[0].worker_instances is 51"},
@@ -140,7 +152,7 @@ func TestBadConfigurationIsRefusedByKey(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("got %v, want %q", err, test.want)
 			}
-			for _, secret := range []string{"hunter2", "uaa-secret", "broker-secret"} {
+			for _, secret := range []string{"hunter2", "uaa-secret", "broker-secret", "list-secret"} {
 				if strings.Contains(err.Error(), secret) {
 					t.Errorf("the error tells the secret %s", secret)
 				}

@@ -18,8 +18,15 @@ import (
 	"github.com/pks-community/pks-release/src/uaa"
 )
 
+// unasked is all that the test does not ask for.
+type unasked interface{ api.Clusters }
+
 // quiet is a store with one cluster to which nothing happens.
-type quiet struct{ asked chan struct{} }
+type quiet struct {
+	unasked
+
+	asked chan struct{}
+}
 
 func (quiet) Verify(context.Context, string) (uaa.Token, error) {
 	return uaa.Token{Scopes: []string{uaa.ScopeAdmin}}, nil

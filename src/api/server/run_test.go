@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -177,4 +178,53 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	var out, problems bytes.Buffer
 	code = server.Run(t.Context(), server.Build{Version: "1.2.3", Commit: "abc"}, args, &out, &problems)
 	return code, out.String(), problems.String()
+}
+
+func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "pks-api.yml", append(config, "metrics: {listen: 127.0.0.1:0}\n"...))
+	api := s.start(t)
+	if status, body := api.call(t, "POST", "/v1/clusters", s.token(t), create); status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, body)
+	}
+	<-s.polled // so the operation is under way
+	if status, _ := api.call(t, "GET", "/metrics", "", ""); status != http.StatusNotFound {
+		t.Errorf("the API's own port has metrics: %d", status)
+	}
+	address := ""
+	for line := range strings.Lines(api.logged()) {
+		var record struct{ Msg, Address string }
+		if json.Unmarshal([]byte(line), &record) == nil && record.Msg == "metrics ready" {
+			address = record.Address
+		}
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`pks_clusters{last_action="CREATE",last_action_state="in progress"} 1`,
+		`pks_api_requests_total{method="POST",route="/v1/clusters",status="202"} 1`,
+		`pks_api_database_up 1`,
+		`pks_api_build_info{commit="abc",version="1.2.3"} 1`,
+		"go_goroutines", "process_resident_memory_bytes",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/pks-community/pks-release/src/api/config"
 	"github.com/pks-community/pks-release/src/lifecycle"
 	"github.com/pks-community/pks-release/src/osb"
+	"github.com/pks-community/pks-release/src/pks"
 	"github.com/pks-community/pks-release/src/store"
 	"github.com/pks-community/pks-release/src/uaa"
 )
@@ -72,9 +73,13 @@ func serve(ctx context.Context, build Build, settings config.Config, m materials
 	}
 	defer broker.Close()
 
+	measured := newMeasurements(build, database)
 	engine, err := lifecycle.New(lifecycle.Config{
+		Settled:      measured.settled,
 		Store:        database,
 		Broker:       broker,
+		Target:       pks.Versions{Kubernetes: settings.KubernetesVersion, Product: build.Version},
+		Plans:        settings.Plans,
 		PollInterval: settings.PollInterval,
 		CallTimeout:  settings.Broker.Timeout,
 		Logger:       logger,
@@ -86,13 +91,16 @@ func serve(ctx context.Context, build Build, settings config.Config, m materials
 	handler := api.New(api.Config{
 		Engine:            engine,
 		Clusters:          database,
+		Rollouts:          engine,
 		Verifier:          verifier,
 		Plans:             settings.Plans,
 		KubernetesVersion: settings.KubernetesVersion,
 		Build:             build,
+		InstancesLogin:    pks.BasicCredentials(settings.ServiceInstances),
 		UAAURL:            settings.UAA.URL,
 		RequestTimeout:    requestTimeout,
 		Logger:            logger,
+		Metrics:           measured.registry,
 	})
 
 	// A port that is taken is found out before the engine touches anything.
@@ -100,14 +108,19 @@ func serve(ctx context.Context, build Build, settings config.Config, m materials
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	scrapes, err := measured.listen(ctx, settings.Metrics.Listen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
+	}
 	// The engine ends by Stop, which lets steps finish, not with ctx.
 	if err := engine.Start(context.WithoutCancel(ctx)); err != nil {
-		return errors.Join(fmt.Errorf("start the engine: %w", err), listener.Close())
+		return errors.Join(fmt.Errorf("start the engine: %w", err), listener.Close(), closeAny(scrapes))
 	}
 	_, _ = fmt.Fprintf(stdout, "pks-api %s is ready at https://%s\n", build.Version, listener.Addr())
 	logger.Info("ready", "address", listener.Addr().String(), "version", build.Version, "commit", build.Commit)
 
 	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return measured.serve(groupCtx, scrapes, logger) })
 	group.Go(func() error { return serveHTTP(groupCtx, listener, handler, m.certificate, requestTimeout, logger) })
 	group.Go(func() error {
 		if err := verifier.Ready(groupCtx); err != nil && groupCtx.Err() == nil {

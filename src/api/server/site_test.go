@@ -217,6 +217,7 @@ type running struct {
 	url    string
 	client *http.Client
 	stop   func() (code int, stderr string)
+	logged func() string
 }
 
 // start runs the program until stop is called, or the test ends.
@@ -249,6 +250,7 @@ func (s *site) start(t *testing.T) *running {
 		url:    address,
 		client: s.client(),
 		stop:   stop,
+		logged: stderr.String,
 	}
 }
 

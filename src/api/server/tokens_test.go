@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +33,7 @@ func TestEveryKindOfBadTokenIsRefused(t *testing.T) {
 	set := func(claim string, value any) func(map[string]any) {
 		return func(claims map[string]any) { claims[claim] = value }
 	}
-	for name, token := range map[string]string{
+	tokens := map[string]string{
 		"none":              "",
 		"garbage":           "garbage",
 		"three parts":       "a.b.c",
@@ -50,7 +52,8 @@ func TestEveryKindOfBadTokenIsRefused(t *testing.T) {
 		"HS256, public DER": sign(t, jose.SigningKey{Algorithm: jose.HS256, Key: public}, "key-1", s.claims()),
 		"alg none":          unsigned(t, s.claims()),
 		"no signature":      withoutSignature(s.token(t)),
-	} {
+	}
+	for name, token := range tokens {
 		status, body := api.call(t, "POST", "/v1/clusters", token, create)
 		var flat map[string]string
 		if err := json.Unmarshal([]byte(body), &flat); err != nil {
@@ -64,6 +67,16 @@ func TestEveryKindOfBadTokenIsRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
 	}
+	for i, line := range guarded(t, api) {
+		method, path, _ := strings.Cut(line, " ")
+		// Each line from an address of its own, whose refusals are counted.
+		from := &running{url: api.url, client: s.clientFrom(net.IPv4(127, 0, 1, byte(2+i)))}
+		for name, token := range tokens {
+			if status, body := from.call(t, method, path, token, ""); status != http.StatusUnauthorized {
+				t.Errorf("%s with %s: %d %s", line, name, status, body)
+			}
+		}
+	}
 	status, body := api.call(t, "GET", "/v1/clusters", s.token(t), "")
 	if status != http.StatusOK || body != "[]" {
 		t.Errorf("after all that: %d %s", status, body)
@@ -71,6 +84,49 @@ func TestEveryKindOfBadTokenIsRefused(t *testing.T) {
 	if n := s.provisions(); n != 0 {
 		t.Errorf("the broker was asked %d times", n)
 	}
+}
+
+// guarded are all lines of the API that need a token, with something for their
+// variables.
+func guarded(t *testing.T, api *running) []string {
+	t.Helper()
+	_, text := api.call(t, "GET", "/openapi.json", "", "")
+	var document struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(text), &document); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for path, item := range document.Paths {
+		for method, raw := range item {
+			var operation struct {
+				Security *[]any `json:"security"`
+			}
+			if method == "parameters" {
+				continue
+			}
+			if err := json.Unmarshal(raw, &operation); err != nil {
+				t.Fatal(err)
+			}
+			if operation.Security == nil || len(*operation.Security) > 0 {
+				lines = append(lines, strings.ToUpper(method)+" "+regexp.MustCompile(`\{[^}]+\}`).ReplaceAllString(path, "x"))
+			}
+		}
+	}
+	if len(lines) < 15 {
+		t.Fatalf("only %d lines need a token", len(lines))
+	}
+	return lines
+}
+
+// clientFrom is a client whose requests come from the address.
+func (s *site) clientFrom(ip net.IP) *http.Client {
+	client := s.client()
+	transport := client.Transport.(*http.Transport)
+	transport.DisableKeepAlives = false
+	transport.DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}}).DialContext
+	return client
 }
 
 func TestOpaqueTokenIsReadByUAA(t *testing.T) {

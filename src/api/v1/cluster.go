@@ -24,6 +24,12 @@ type Cluster struct {
 	PKSVersion            string            `json:"pks_version"`
 	AvailableUpgrades     []Upgrade         `json:"available_upgrades"`
 	Parameters            ClusterParameters `json:"parameters"`
+
+	// DeletionLock and Operation are additions of this product; old clients ignore
+	// them. Operation is there while one runs, and when the last did not succeed;
+	// lists leave it out.
+	DeletionLock bool       `json:"deletion_lock,omitempty"`
+	Operation    *Operation `json:"operation,omitempty"`
 }
 
 // Upgrade is a version that the cluster could be given.
@@ -43,8 +49,15 @@ type ClusterParameters struct {
 	ClusterTags    []ClusterTag        `json:"cluster_tags,omitempty"`
 	CustomCACerts  []CustomCACert      `json:"custom_ca_certs,omitempty"`
 	Customization  *K8sCustomization   `json:"k8s_customization_parameters,omitempty"`
+	NetworkProfile *string             `json:"nsxt_network_profile,omitempty"` // JSON in a string
+	NetworkDetails *string             `json:"nsxt_network_details,omitempty"` // JSON in a string
+	ComputeProfile *string             `json:"compute_profile,omitempty"`      // JSON in a string
 	PlanDetails    *KubernetesSettings `json:"kubernetes_setting_plan_details,omitempty"`
 	ClusterDetails *KubernetesSettings `json:"kubernetes_setting_cluster_details,omitempty"`
+
+	// NodePoolInstances are the numbers of workers that were asked for by node pool;
+	// the others are the compute profile's.
+	NodePoolInstances map[string]int `json:"node_pool_instances,omitempty"`
 }
 
 // ClusterTag is one key and value put on the cluster's VMs; Category is
@@ -100,6 +113,14 @@ type ClusterRequestParameters struct {
 	ClusterTags   []ClusterTag      `json:"cluster_tags,omitempty"`
 	CustomCACerts []CustomCACert    `json:"custom_ca_certs,omitempty"`
 	Customization *K8sCustomization `json:"k8s_customization_parameters,omitempty"`
+
+	// NodePoolInstances are numbers of workers by node pool of the compute profile.
+	NodePoolInstances map[string]int `json:"node_pool_instances,omitempty"`
+
+	// CustomCA is an object with certificate and private_key, both PEM: the
+	// authority of the cluster's Kubernetes API. It is kept as it came, for it holds
+	// a secret.
+	CustomCA json.RawMessage `json:"custom_ca,omitempty"`
 }
 
 // UpdateClusterParameters is the flat body of PATCH /v1/clusters/{name}. Absent
@@ -116,6 +137,18 @@ type UpdateClusterParameters struct {
 	CustomCACerts      []CustomCACert    `json:"custom_ca_certs,omitempty"`
 	InsecureRegistries []string          `json:"insecure_registries,omitempty"`
 	Customization      *K8sCustomization `json:"k8s_customization_parameters,omitempty"`
+
+	NetworkProfileName    string `json:"network_profile_name,omitempty"`
+	ComputeProfileName    string `json:"compute_profile_name,omitempty"`
+	KubernetesProfileName string `json:"kubernetes_profile_name,omitempty"`
+	// NodePoolInstances are numbers of workers by node pool of the compute profile.
+	NodePoolInstances map[string]int `json:"node_pool_instances,omitempty"`
+	// EnforceComputeProfileUpdate lets availability zones differ from those of the
+	// compute profile that the cluster has.
+	EnforceComputeProfileUpdate bool `json:"enforce_compute_profile_update,omitempty"`
+
+	// DeletionLock keeps the cluster from being deleted until it is lifted.
+	DeletionLock *bool `json:"deletion_lock,omitempty"`
 }
 
 // Plan is one entry of GET /v1/plans. The hyphens are the original's.

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"strings"
 	"time"
 
 	"github.com/pks-community/pks-release/src/pks"
@@ -129,9 +130,10 @@ type CFUAA struct {
 	ClientDefinition ClientDefinition `yaml:"client_definition"`
 }
 
-// Set tells whether the UAA can be logged in to.
+// Set tells whether the UAA can be logged in to: as a client, or as a person by the
+// client cf.
 func (u CFUAA) Set() bool {
-	return u.URL != "" && u.Authentication.ClientCredentials != ClientCredentials{}
+	return u.URL != "" && (u.Authentication.ClientCredentials != ClientCredentials{} || u.Authentication.UserCredentials.set())
 }
 
 // ClientDefinition is what each instance's UAA client is like; lists are joined by
@@ -160,7 +162,7 @@ type ServiceInstances struct {
 	} `yaml:"authentication"`
 }
 
-// RuntimeCredHub is where binding credentials would be stored for applications.
+// RuntimeCredHub is where the credentials of bindings are kept for applications.
 type RuntimeCredHub struct {
 	APIURL            string     `yaml:"api_url"`
 	ClientID          string     `yaml:"client_id"`
@@ -171,6 +173,11 @@ type RuntimeCredHub struct {
 
 // Set tells whether binding credentials go to CredHub: any value turns it on.
 func (c RuntimeCredHub) Set() bool { return c != RuntimeCredHub{} }
+
+// Roots are the authorities of CredHub and of its UAA together; empty: the system's.
+func (c RuntimeCredHub) Roots() string {
+	return strings.TrimSpace(strings.TrimSpace(c.CACert) + "\n" + strings.TrimSpace(c.InternalUAACACert))
+}
 
 // BOSHCredHub is the Director's CredHub, for the secrets of manifests.
 type BOSHCredHub struct {

@@ -121,9 +121,13 @@ func TestRefusals(t *testing.T) {
 		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa"), "cf.uaa.authentication.client_credentials.client_id can't be empty"},
 		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {client_credentials: {client_id: c}}"), "cf.uaa.authentication.client_credentials.client_secret can't be empty"},
 		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {client_credentials: {client_id: c, client_secret: s}}"), "cf.uaa.client_definition.authorized_grant_types can't be empty"},
-		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {user_credentials: {username: u, password: p}}"), "cf.uaa.authentication.user_credentials is not offered"},
+		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {user_credentials: {username: u}}"), "cf.uaa.authentication.user_credentials.password can't be empty"},
+		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {user_credentials: {password: p}}"), "cf.uaa.authentication.user_credentials.username can't be empty"},
+		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {user_credentials: {username: u, password: p}}"), "cf.uaa.client_definition.authorized_grant_types can't be empty"},
 		{"bosh:\n", clientOf("scopes: openid", "url: https://uaa, authentication: {client_credentials: {client_id: c}, user_credentials: {username: u}}"), "cf.uaa.authentication contains both client and user credentials"},
-		{"bosh:\n", "credhub: {api_url: https://x}\nbosh:\n", "credhub: storing binding credentials for Cloud Foundry applications is not offered"},
+		{"bosh:\n", "credhub: {api_url: https://x}\nbosh:\n", "credhub.client_id can't be empty"},
+		{"bosh:\n", "credhub: {api_url: https://x, client_id: c}\nbosh:\n", "credhub.client_secret can't be empty"},
+		{"bosh:\n", "credhub: {ca_cert: x}\nbosh:\n", "credhub.api_url can't be empty"},
 		{"use_stdin: true", "", "broker.enable_secure_manifests needs broker.use_stdin"},
 		{"url: https://director:8844", "", "broker.enable_secure_manifests needs bosh_credhub.url"},
 		{"path: ADAPTER", "path: ''", "checking for executable service adapter file: path is empty"},
@@ -161,6 +165,35 @@ func TestInstancesMayHaveUAAClientsWithoutCloudFoundry(t *testing.T) {
 	want := ClientDefinition{Scopes: "openid", GrantTypes: "implicit", AllowPublic: "true"}
 	if diff := cmp.Diff(want, c.CF.UAA.ClientDefinition); diff != "" || !c.CF.UAA.Set() {
 		t.Error(diff)
+	}
+}
+
+func TestPersonMayLogInForInstancesClients(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(complete, "bosh:\n", clientOf("scopes: openid, authorized_grant_types: implicit",
+		"url: https://uaa, authentication: {user_credentials: {username: u, password: p}}"), 1)
+	c, warnings, err := parse(t, text)
+	if err != nil || len(warnings) != 0 || !c.CF.UAA.Set() {
+		t.Fatal(warnings, err)
+	}
+	if diff := cmp.Diff(UserCredentials{Username: "u", Password: "p"}, c.CF.UAA.Authentication.UserCredentials); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRuntimeCredHubTrustsBothAuthorities(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(complete, "bosh:\n", "credhub: {api_url: 'https://c:8844', client_id: c, client_secret: s, ca_cert: \"A\\n\", internal_uaa_ca_cert: B}\nbosh:\n", 1)
+	c, warnings, err := parse(t, text)
+	if err != nil || len(warnings) != 0 {
+		t.Fatal(warnings, err)
+	}
+	want := RuntimeCredHub{APIURL: "https://c:8844", ClientID: "c", ClientSecret: "s", CACert: "A\n", InternalUAACACert: "B"}
+	if diff := cmp.Diff(want, c.CredHub); diff != "" || c.CredHub.Roots() != "A\nB" {
+		t.Errorf("%q %s", c.CredHub.Roots(), diff)
+	}
+	if (RuntimeCredHub{}).Roots() != "" {
+		t.Error("without any the system's are to be used")
 	}
 }
 

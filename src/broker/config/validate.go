@@ -108,9 +108,8 @@ func (c Config) validatePlatform() error {
 	if err := c.CF.UAA.validate(); err != nil {
 		return fmt.Errorf("CF configuration error: %w", err)
 	}
-	if c.CredHub.Set() {
-		return errors.New("credhub: storing binding credentials for Cloud Foundry applications is not offered; " +
-			"for the secrets of manifests use bosh_credhub")
+	if err := c.CredHub.validate(); err != nil {
+		return fmt.Errorf("credhub.%w", err)
 	}
 	if c.ServiceInstances.URL == "" && c.hasQuotas() {
 		return errors.New("quotas need a list of the instances: configure service_instances_api")
@@ -129,14 +128,32 @@ func (u CFUAA) validate() error {
 		return errors.New("cf.uaa.client_definition needs cf.uaa.url")
 	case client != ClientCredentials{} && user.set():
 		return errors.New("cf.uaa.authentication contains both client and user credentials")
+	case user.set() && user.Username == "":
+		return errors.New("cf.uaa.authentication.user_credentials.username can't be empty")
+	case user.set() && user.Password == "":
+		return errors.New("cf.uaa.authentication.user_credentials.password can't be empty")
 	case user.set():
-		return errors.New("cf.uaa.authentication.user_credentials is not offered: give client_credentials with clients.read and clients.write")
 	case client.ClientID == "":
 		return errors.New("cf.uaa.authentication.client_credentials.client_id can't be empty")
 	case client.ClientSecret == "":
 		return errors.New("cf.uaa.authentication.client_credentials.client_secret can't be empty")
-	case u.ClientDefinition.GrantTypes == "":
+	}
+	if u.ClientDefinition.GrantTypes == "" {
 		return errors.New("cf.uaa.client_definition.authorized_grant_types can't be empty")
+	}
+	return nil
+}
+
+func (c RuntimeCredHub) validate() error {
+	switch {
+	case !c.Set():
+		return nil
+	case c.APIURL == "":
+		return errors.New("api_url can't be empty")
+	case c.ClientID == "":
+		return errors.New("client_id can't be empty")
+	case c.ClientSecret == "":
+		return errors.New("client_secret can't be empty")
 	}
 	return nil
 }

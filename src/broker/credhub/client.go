@@ -129,13 +129,31 @@ func (c *Client) Below(ctx context.Context, path string) ([]string, error) {
 // certificate, so that variables can name it as their CA, and any other object as
 // type json.
 func (c *Client) Put(ctx context.Context, name string, value any) error {
-	body, err := json.Marshal(map[string]any{"name": name, "type": typeOf(value), "value": value})
+	return c.put(ctx, name, typeOf(value), value)
+}
+
+// PutDocument writes a new version as applications read it by interpolation: text
+// as type value, and any object as type json, a certificate too.
+func (c *Client) PutDocument(ctx context.Context, name string, value any) error {
+	kind := "json"
+	if _, ok := value.(string); ok {
+		kind = "value"
+	}
+	return c.put(ctx, name, kind, value)
+}
+
+func (c *Client) put(ctx context.Context, name, kind string, value any) error {
+	return c.send(ctx, http.MethodPut, "/api/v1/data", map[string]any{"name": name, "type": kind, "value": value})
+}
+
+// send puts no text of the encoder's into its error, which might quote a secret.
+func (c *Client) send(ctx context.Context, method, path string, document any) error {
+	body, err := json.Marshal(document)
 	if err != nil {
-		return fmt.Errorf("CredHub: encode %s: %w", name, err)
+		return errors.New("CredHub: the value cannot be written as JSON")
 	}
 	_, err = c.do(ctx, session.Request{
-		Kind: "credhub put", Method: http.MethodPut, Path: "/api/v1/data",
-		ContentType: "application/json", Body: body,
+		Kind: "credhub " + strings.ToLower(method), Method: method, Path: path, ContentType: "application/json", Body: body,
 	})
 	return err
 }
@@ -203,6 +221,8 @@ func (c *Client) do(ctx context.Context, r session.Request) (session.Response, e
 		return resp, fmt.Errorf("CredHub: %w", err)
 	case resp.Status == http.StatusNotFound:
 		return resp, ErrNotFound
+	case resp.Status == http.StatusConflict:
+		return resp, ErrExists
 	case resp.Status >= 300:
 		return resp, fmt.Errorf("CredHub: HTTP %d", resp.Status)
 	}

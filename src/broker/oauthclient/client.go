@@ -17,6 +17,8 @@ const (
 	// publicSecret is what UAA wants of a client that may be used without a secret.
 	publicSecret = "-"
 	secretLength = 32
+	// placeholderSecret is that of a client which is not made.
+	placeholderSecret = "made-together-with-the-instance"
 )
 
 // Client is an instance's client in the form that service adapters are given:
@@ -59,15 +61,19 @@ func of(d config.ClientDefinition, i Instance) Client {
 
 func (c Client) has(grant string) bool { return slices.Contains(split(c.GrantTypes), grant) }
 
-// newSecret is as the grant types want it.
 func (c Client) newSecret() pks.Secret {
+	return c.secret(pks.Secret((rand.Text() + rand.Text())[:secretLength]))
+}
+
+// secret is made, where the grant types want one that nobody can guess.
+func (c Client) secret(made pks.Secret) pks.Secret {
 	switch {
 	case c.has("implicit"):
 		return ""
 	case c.AllowPublic == "true":
 		return publicSecret
 	}
-	return pks.Secret((rand.Text() + rand.Text())[:secretLength])
+	return made
 }
 
 // wire is a client as UAA reads and writes it (reference/uaa.md §11).

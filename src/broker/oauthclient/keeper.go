@@ -16,28 +16,36 @@ import (
 type Keeper struct {
 	definition config.ClientDefinition
 	session    *session.Session
+	person     *login // nil: the session logs in as a client
 }
 
-// New makes a keeper that logs in at the UAA of c; it talks to nobody. The broker's
-// own client needs clients.read and clients.write.
+// New makes a keeper that logs in at the UAA of c, as a client or as a person; it
+// talks to nobody. Either needs clients.read and clients.write.
 func New(c config.CF) (*Keeper, error) {
-	own := c.UAA.Authentication.ClientCredentials
-	address := c.UAA.URL
-	s, err := session.New(session.Config{
-		URL: address, CACert: c.RootCACert, SkipVerify: c.DisableSSLCertVerification,
-		Client: &session.Client{
+	k := &Keeper{definition: c.UAA.ClientDefinition}
+	connection := session.Config{URL: c.UAA.URL, CACert: c.RootCACert, SkipVerify: c.DisableSSLCertVerification}
+	var err error
+	if own := c.UAA.Authentication.ClientCredentials; own != (config.ClientCredentials{}) {
+		connection.Client = &session.Client{
 			ID: own.ClientID, Secret: own.ClientSecret,
-			UAA: func(context.Context) (string, error) { return address, nil },
-		},
-	})
-	if err != nil {
+			UAA: func(context.Context) (string, error) { return c.UAA.URL, nil },
+		}
+	} else if k.person, err = newLogin(c); err != nil {
 		return nil, fmt.Errorf("cf.uaa: %w", err)
 	}
-	return &Keeper{definition: c.UAA.ClientDefinition, session: s}, nil
+	if k.session, err = session.New(connection); err != nil {
+		return nil, fmt.Errorf("cf.uaa: %w", err)
+	}
+	return k, nil
 }
 
 // Close drops the connections that are idle.
-func (k *Keeper) Close() { k.session.Close() }
+func (k *Keeper) Close() {
+	k.session.Close()
+	if k.person != nil {
+		k.person.client.Close()
+	}
+}
 
 // errAbsent: no such client.
 var errAbsent = errors.New("there is no such UAA client")
@@ -61,6 +69,17 @@ func (k *Keeper) create(ctx context.Context, c Client) (*Client, error) {
 		return nil, fmt.Errorf("create the UAA client of %s: %w", c.ID, err)
 	}
 	return &c, nil
+}
+
+// Placeholder is the client that Create would make, with a secret that opens nothing.
+// It asks and tells nobody. Nil when instances have no clients.
+func (k *Keeper) Placeholder(i Instance) *Client {
+	if !k.definition.Set() {
+		return nil
+	}
+	c := of(k.definition, i)
+	c.Secret = c.secret(placeholderSecret)
+	return &c
 }
 
 // Align makes an existing instance's client as the definition has it now: it is
@@ -142,7 +161,7 @@ func (k *Keeper) do(ctx context.Context, method, path string, body any) ([]byte,
 		}
 		r.Body, r.ContentType = text, "application/json"
 	}
-	resp, err := k.session.Do(ctx, r)
+	resp, err := k.send(ctx, r)
 	switch {
 	case err != nil:
 		return nil, err
@@ -152,4 +171,22 @@ func (k *Keeper) do(ctx context.Context, method, path string, body any) ([]byte,
 		return nil, fmt.Errorf("UAA answered HTTP %d", resp.Status)
 	}
 	return resp.Body, nil
+}
+
+func (k *Keeper) send(ctx context.Context, r session.Request) (session.Response, error) {
+	if k.person == nil {
+		return k.session.Do(ctx, r)
+	}
+	for last := false; ; last = true {
+		token, err := k.person.token(ctx)
+		if err != nil {
+			return session.Response{}, err
+		}
+		r.Header = http.Header{"Authorization": {"Bearer " + token.Reveal()}}
+		resp, err := k.session.Do(ctx, r)
+		if err != nil || resp.Status != http.StatusUnauthorized || last {
+			return resp, err
+		}
+		k.person.forget(ctx, token)
+	}
 }

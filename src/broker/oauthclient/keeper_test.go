@@ -16,17 +16,17 @@ import (
 	"github.com/pks-community/pks-release/src/broker/config"
 )
 
-// uaa is as much of a UAA as clients need (reference/uaa.md §11).
-type uaa struct {
+// fakeUAA is as much of a UAA as clients need (reference/uaa.md §11).
+type fakeUAA struct {
 	*httptest.Server
 	mu      sync.Mutex
 	clients map[string]map[string]any
 	status  int // if set, of every answer but tokens
 }
 
-func newUAA(t *testing.T) *uaa {
+func newUAA(t *testing.T) *fakeUAA {
 	t.Helper()
-	u := &uaa{clients: map[string]map[string]any{}}
+	u := &fakeUAA{clients: map[string]map[string]any{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /oauth/token", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -39,7 +39,7 @@ func newUAA(t *testing.T) *uaa {
 	return u
 }
 
-func (u *uaa) serve(w http.ResponseWriter, r *http.Request) {
+func (u *fakeUAA) serve(w http.ResponseWriter, r *http.Request) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if r.Header.Get("Authorization") != "Bearer good" {
@@ -82,13 +82,13 @@ func (u *uaa) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (u *uaa) client(id string) map[string]any {
+func (u *fakeUAA) client(id string) map[string]any {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return maps.Clone(u.clients[id])
 }
 
-func (u *uaa) keeper(t *testing.T, d config.ClientDefinition) *Keeper {
+func (u *fakeUAA) keeper(t *testing.T, d config.ClientDefinition) *Keeper {
 	t.Helper()
 	c := config.CF{UAA: config.CFUAA{URL: u.URL, ClientDefinition: d}}
 	c.UAA.Authentication.ClientCredentials = config.ClientCredentials{ClientID: "broker", ClientSecret: "s"}
@@ -159,6 +159,30 @@ func TestLifeOfAClient(t *testing.T) {
 	}
 	if err := k.Delete(t.Context(), "i1"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestPlaceholderIsTheClientThatWouldBeMade(t *testing.T) {
+	t.Parallel()
+	u := newUAA(t)
+	k, i := u.keeper(t, full()), Instance{ID: "i1", SpaceGUID: "space-1", Name: "demo"}
+	shown := k.Placeholder(i)
+	if made := u.client("i1"); made != nil || !shown.Secret.Equal(placeholderSecret) {
+		t.Errorf("made: %v", made)
+	}
+	made, err := k.Create(t.Context(), i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.Secret = shown.Secret
+	if diff := cmp.Diff(made, shown); diff != "" {
+		t.Error(diff)
+	}
+	if none := u.keeper(t, config.ClientDefinition{Name: "x"}).Placeholder(i); none != nil {
+		t.Errorf("%+v", none)
+	}
+	if none := u.keeper(t, config.ClientDefinition{GrantTypes: "implicit"}).Placeholder(i); none.Secret != "" {
+		t.Error("implicit grants have no secret")
 	}
 }
 

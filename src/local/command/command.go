@@ -71,6 +71,7 @@ API on this machine, on loopback only, with their data in one folder.`,
 		newBump(layout),
 		newKubernetes(),
 		newLogs(layout),
+		newExec(layout),
 		newReset(layout),
 		newEnv(layout),
 	)

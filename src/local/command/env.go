@@ -66,7 +66,11 @@ func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\'
 
 // printWelcome says what runs and how to use it.
 func printWelcome(out io.Writer, l stack.Layout, i stack.Instance) {
-	fmt.Fprintf(out, `PKS runs on this machine with %s machines: for laptops, tests and demos only.
+	machines := string(i.Machines) + " machines"
+	if i.Isolation != "" {
+		machines += " (isolation " + i.Isolation + ", Kubernetes " + i.Kubernetes + ")"
+	}
+	fmt.Fprintf(out, `PKS runs on this machine with %s: for laptops, tests and demos only.
   PKS API        %s
   UAA            %s
   BOSH Director  %s
@@ -74,5 +78,5 @@ func printWelcome(out io.Writer, l stack.Layout, i stack.Instance) {
 
 Log in:  pks login -a %s -u admin --ca-cert %s
 Stop:    pks-local down
-`, i.Machines, i.Ports.APIURL(), i.Ports.UAAURL(), i.Ports.DirectorURL(), l.Secrets(), i.Ports.APIURL(), l.CACertificate())
+`, machines, i.Ports.APIURL(), i.Ports.UAAURL(), i.Ports.DirectorURL(), l.Secrets(), i.Ports.APIURL(), l.CACertificate())
 }

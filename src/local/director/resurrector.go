@@ -120,31 +120,50 @@ func (r *resurrector) look(ctx context.Context) (wait time.Duration, again bool)
 		return 0, false // PUT /resurrection nudges
 	}
 	now := time.Now()
-	due := map[string][]*state.Instance{}
-	for id, c := range r.cases {
-		i, dead, err := r.examine(ctx, id, c, now)
-		switch {
-		case err != nil:
-			return r.failed(ctx, err)
-		case !dead || c.attempts > resurrections || r.busy(ctx, c.deployment):
-		case c.attempts == resurrections:
-			c.attempts++
-			r.d.logger.ErrorContext(ctx, "dead machine is not replaced any more", "deployment", c.deployment, "instance", i.Slug(),
-				"attempts", resurrections, "remedy", "find the cause in the task's debug output, then bosh cck, or bosh update-resurrection on")
-		case now.Before(c.next):
-			if left := c.next.Sub(now); !again || left < wait {
+	dead, err := r.dead(ctx, now)
+	if err != nil {
+		return r.failed(ctx, err)
+	}
+	for deployment, instances := range dead {
+		left := r.untilDue(instances, now)
+		if left > 0 {
+			if !again || left < wait {
 				wait, again = left, true
 			}
-		default:
-			due[c.deployment] = append(due[c.deployment], i)
+			continue
 		}
-	}
-	for deployment, instances := range due {
 		if err := r.resurrect(ctx, deployment, instances, now); err != nil {
 			return r.failed(ctx, err)
 		}
 	}
 	return wait, again
+}
+
+// dead lists, by deployment, the instances that need other machines and whose deployments no task
+// works on.
+func (r *resurrector) dead(ctx context.Context, now time.Time) (map[string][]*state.Instance, error) {
+	dead := map[string][]*state.Instance{}
+	for id, c := range r.cases {
+		i, needed, err := r.examine(ctx, id, c, now)
+		switch {
+		case err != nil:
+			return nil, err
+		case !needed || c.attempts > resurrections || r.busy(ctx, c.deployment):
+		case c.attempts == resurrections:
+			c.attempts++
+			r.d.logger.ErrorContext(ctx, "dead machine is not replaced any more", "deployment", c.deployment, "instance", i.Slug(),
+				"attempts", resurrections, "remedy", "find the cause in the task's debug output, then bosh cck, or bosh update-resurrection on")
+		default:
+			dead[c.deployment] = append(dead[c.deployment], i)
+		}
+	}
+	return dead, nil
+}
+
+// untilDue is the time until the first of the instances may be tried.
+func (r *resurrector) untilDue(instances []*state.Instance, now time.Time) time.Duration {
+	first := slices.MinFunc(instances, func(a, b *state.Instance) int { return r.cases[a.ID].next.Compare(r.cases[b.ID].next) })
+	return r.cases[first.ID].next.Sub(now)
 }
 
 func (r *resurrector) failed(ctx context.Context, err error) (time.Duration, bool) {
@@ -239,7 +258,8 @@ func (r *resurrector) busy(ctx context.Context, deployment string) bool {
 	return err == nil && !t.Finished()
 }
 
-// resurrect queues the task that replaces the machines.
+// resurrect queues the task that replaces those of the machines which are due, or have not been tried
+// yet: these have died a moment after the others.
 func (r *resurrector) resurrect(ctx context.Context, deployment string, instances []*state.Instance, now time.Time) error {
 	row, err := r.d.state.Deployment(ctx, deployment)
 	if errors.Is(err, state.ErrNotFound) {
@@ -248,6 +268,9 @@ func (r *resurrector) resurrect(ctx context.Context, deployment string, instance
 	if err != nil {
 		return err
 	}
+	instances = slices.DeleteFunc(instances, func(i *state.Instance) bool {
+		return r.cases[i.ID].attempts > 0 && r.cases[i.ID].next.After(now)
+	})
 	payload := fixPayload{Deployment: deployment, Jobs: map[string][]string{}}
 	for _, i := range instances {
 		payload.Jobs[i.Group] = append(payload.Jobs[i.Group], i.ID)

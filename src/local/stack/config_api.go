@@ -29,6 +29,10 @@ func (s *Stack) writeAPIConfig() error {
 			"client_secret": s.secrets.PKSClient.Reveal(),
 			"audiences":     []string{"pks.clusters"},
 		},
+		"service_instances": map[string]any{
+			"username": brokerUser,
+			"password": s.secrets.InstancesBasic.Reveal(),
+		},
 		"broker": map[string]any{
 			"url":        s.ports.BrokerURL(),
 			"ca_file":    s.layout.CACertificate(),

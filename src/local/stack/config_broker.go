@@ -25,6 +25,7 @@ func (s *Stack) writeBrokerConfig() error {
 		"client_secret": s.secrets.BrokerClient.Reveal(),
 	}
 	clientCredentials := map[string]any{"uaa": map[string]any{"client_credentials": client}}
+	login := map[string]any{"username": brokerUser, "password": s.secrets.InstancesBasic.Reveal()}
 
 	return writeConfig(s.layout.BrokerConfig(), "pks-broker", map[string]any{
 		"broker": map[string]any{
@@ -51,6 +52,11 @@ func (s *Stack) writeBrokerConfig() error {
 			"url":            s.ports.CredHubURL(),
 			"root_ca_cert":   string(ca),
 			"authentication": clientCredentials,
+		},
+		"service_instances_api": map[string]any{
+			"url":            s.ports.APIURL() + "/service_instances",
+			"root_ca_cert":   string(ca),
+			"authentication": map[string]any{"basic": login},
 		},
 		"service_adapter":    map[string]any{"path": s.program("pks-service-adapter")},
 		"service_deployment": serviceDeployment(s.current()),

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -24,7 +25,7 @@ const balancersByte = 254
 // cluster remembers its plan by id.
 func offeredPlans() []offeredPlan {
 	zones := []string{"z1", "z2", "z3"}
-	return []offeredPlan{
+	plans := []offeredPlan{
 		{pks.Plan{
 			ID: "8a0e21a8-8072-4d80-b365-d1f502085560", Name: "small",
 			Description:     "1 master and 2 workers, for trying things out",
@@ -41,12 +42,36 @@ func offeredPlans() []offeredPlan {
 			MasterInstances: 5, WorkerInstances: 10, MaxWorkerInstances: 100, AllowPrivilegedContainers: true,
 		}, "medium", "large", zones},
 	}
+	sizes := map[string]pks.MachineSize{}
+	for _, t := range vmTypes() {
+		sizes[t.name] = t.size
+	}
+	for i := range plans {
+		plans[i].MasterVM, plans[i].WorkerVM = sizes[plans[i].masterVM], sizes[plans[i].workerVM]
+	}
+	return plans
+}
+
+// vmType is a size of machine. Those of the plans small and medium are for a
+// laptop; the sizes are limits of what process machines may use.
+type vmType struct {
+	name   string
+	size   pks.MachineSize
+	diskMB int
+}
+
+func vmTypes() []vmType {
+	return []vmType{
+		{errandVM, pks.MachineSize{CPU: 1, MemoryMB: 1024}, 8192},
+		{"small", pks.MachineSize{CPU: 1, MemoryMB: 1024}, 16384},
+		{"medium", pks.MachineSize{CPU: 2, MemoryMB: 2048}, 32768},
+		{"large", pks.MachineSize{CPU: 4, MemoryMB: 8192}, 65536},
+	}
 }
 
 // cloudConfig is the IaaS that the embedded Director pretends to have. The
-// addresses are loopback ones: a machine can listen on its own. The VM types of
-// the plans small and medium are for a laptop; their sizes are limits of what
-// process machines may use. The last addresses are those of load balancers.
+// addresses are loopback ones: a machine can listen on its own. The last are those
+// of load balancers.
 func cloudConfig(subnet netip.Prefix) string {
 	first := gateway(subnet)
 	reserved := first
@@ -56,7 +81,11 @@ func cloudConfig(subnet netip.Prefix) string {
 	prefix := subnet.Addr().As4()
 	prefix[2] = balancersByte
 	balancers := netip.PrefixFrom(netip.AddrFrom4(prefix), 24)
-	return strings.NewReplacer("BALANCERS", balancers.String(), "RANGE", subnet.String(), "GATEWAY", first.String(), "RESERVED", reserved.String()).Replace(cloudConfigText)
+	var types strings.Builder
+	for _, t := range vmTypes() {
+		fmt.Fprintf(&types, "- {name: %s, cloud_properties: {cpu: %d, ram: %d, ephemeral_disk_size: %d}}\n", t.name, t.size.CPU, t.size.MemoryMB, t.diskMB)
+	}
+	return strings.NewReplacer("VM_TYPES\n", types.String(), "BALANCERS", balancers.String(), "RANGE", subnet.String(), "GATEWAY", first.String(), "RESERVED", reserved.String()).Replace(cloudConfigText)
 }
 
 const cloudConfigText = `# The cloud config of the embedded BOSH Director.
@@ -65,10 +94,7 @@ azs:
 - name: z2
 - name: z3
 vm_types:
-- {name: micro, cloud_properties: {cpu: 1, ram: 1024, ephemeral_disk_size: 8192}}
-- {name: small, cloud_properties: {cpu: 1, ram: 1024, ephemeral_disk_size: 16384}}
-- {name: medium, cloud_properties: {cpu: 2, ram: 2048, ephemeral_disk_size: 32768}}
-- {name: large, cloud_properties: {cpu: 4, ram: 8192, ephemeral_disk_size: 65536}}
+VM_TYPES
 disk_types:
 - {name: 5GB, disk_size: 5120}
 - {name: 10GB, disk_size: 10240}

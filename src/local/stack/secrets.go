@@ -25,6 +25,8 @@ type Secrets struct {
 	BrokerClient  pks.Secret `yaml:"pks_broker_client_secret"`
 	DirectorAdmin pks.Secret `yaml:"director_admin_client_secret"`
 	BrokerBasic   pks.Secret `yaml:"broker_password"`
+	// InstancesBasic is the broker's, for the list of service instances of pks-api.
+	InstancesBasic pks.Secret `yaml:"service_instances_password"`
 }
 
 const secretsHeader = `# Passwords of this embedded PKS, drawn at first start. Users of the pks CLI:
@@ -48,6 +50,7 @@ func ensureSecrets(l Layout) (Secrets, error) {
 	changed := false
 	for _, field := range []*pks.Secret{
 		&s.AdminUser, &s.DeveloperUser, &s.ViewerUser, &s.UAAAdmin, &s.PKSClient, &s.BrokerClient, &s.DirectorAdmin, &s.BrokerBasic,
+		&s.InstancesBasic,
 	} {
 		if *field == "" {
 			*field = pks.Secret(rand.Text())

@@ -46,9 +46,11 @@ func newCluster(name string) pks.Cluster {
 		ID: uuid.NewString(), Name: name, Owner: alice, PlanID: "p1", PlanName: "small",
 		Spec:              fullSpec(name),
 		MasterIPs:         []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("fd00::2")},
+		Machines:          pks.Machines{Observed: true, Groups: []pks.MachineGroup{{Name: "master", Instances: 1, MachineSize: pks.MachineSize{CPU: 2, MemoryMB: 4096}}, {Name: "worker-gpu", Instances: 2}}},
 		KubernetesVersion: "1.34.2", ProductVersion: "1.0.0",
 		LastAction: pks.ActionCreate, LastActionState: pks.ActionInProgress, LastActionDescription: "Creating cluster",
 		OperationID: "op-" + name, CreatedAt: noon, UpdatedAt: noon.Add(time.Second), ReadyAt: noon.Add(time.Minute),
+		DeletionLock: true, Revision: 1,
 	}
 }
 
@@ -60,6 +62,7 @@ func newOperation(c pks.Cluster) pks.Operation {
 		Spec: c.Spec.Clone(), Previous: &previous, RequestedBy: robot, RequestID: "r1",
 		BrokerOperation: `{"BoshTaskID":1}`, EventOffset: 5120, Attempts: 2, Faults: 1, BOSHTask: 12, Percent: 40,
 		Description: "Instance update in progress", CreatedAt: noon, UpdatedAt: noon,
+		PlanID: c.PlanID, DeletionLock: ptr(true), AskedAt: noon.Add(time.Second), CancelRequestedAt: noon.Add(2 * time.Second), Landed: pks.LandedInconsistent,
 	}
 }
 

@@ -33,7 +33,9 @@ func clusterReadsBackWhole(t *testing.T, s store.Store) {
 	}
 	want.MasterIPs, want.Spec = nil, pks.ClusterSpec{ClusterName: "demo", MasterHost: "other.example.com"}
 	want.Owner, want.LastActionState = robot, pks.ActionFailed
+	want.DeletionLock, want.Revision = false, 77 // which is not looked at
 	write(t, s, func(ctx context.Context, tx store.Tx) error { return tx.UpdateCluster(ctx, want) })
+	want.Revision = 2
 	got, err := s.Cluster(t.Context(), "demo")
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func apiServer(t *template) {
 	}
 	t.process("kube-apiserver", append([]string{t.pkg("kubernetes", "bin", "kube-apiserver")}, a.list()...), t.proxies(""), ready, 8*time.Second)
 
-	t.hook(machine.PostStart, "kube-apiserver-post-start.sh", 70*time.Second, map[string]string{
+	t.hook(machine.PostStart, "kube-apiserver-post-start.sh", time.Minute, map[string]string{
 		"KUBECONFIG": t.kubeconfig("kubeconfig", t.text("admin-username"), t.text("admin-password"), ca),
 	})
 }

@@ -71,10 +71,9 @@ func etcd(t *template) {
 	}
 
 	env := client
-	env["ETCD_DATA"] = data
+	env["DATA_DIR"] = data
 	env["MEMBER_NAME"] = t.spec.ID
 	env["PEER_URL"] = url(etcdPeerPort)
-	env["PROBE_URL"] = t.localURL("http", etcdProbePort, "")
 	env["BOOTSTRAP"] = fmt.Sprint(t.spec.Bootstrap)
 	env["SELF"], env["OTHERS"] = t.clientURLs(link)
 	if t.Simulated {
@@ -84,8 +83,8 @@ func etcd(t *template) {
 	}
 	t.process("etcd", append([]string{t.script("etcd.sh", "etcd"), t.pkg("kubernetes", "bin", "etcd")}, a.list()...), env,
 		&agent.Probe{HTTP: t.localURL("http", etcdProbePort, "/readyz")}, 30*time.Second)
-	t.hook(machine.PostStart, "etcd-post-start.sh", 130*time.Second, env)
-	t.hook(machine.Drain, "etcd-drain.sh", time.Minute, env)
+	t.hook(machine.PostStart, "etcd-post-start.sh", 2*time.Minute, env)
+	t.hook(machine.Drain, "etcd-drain.sh", 45*time.Second, env)
 }
 
 // self is how the other members reach this one.

@@ -57,8 +57,8 @@ func kubelet(t *template) {
 		"DRAIN_LOCAL_DATA":   t.truth("kubelet-drain-delete-local-data", true),
 		"DRAIN_FORCE_NODE":   t.truth("kubelet-drain-force-node", false),
 	})
-	t.hook(machine.PreStart, "kubelet-pre-start.sh", 90*time.Second, hooks)
-	t.hook(machine.PostStart, "kubelet-post-start.sh", 130*time.Second, hooks)
+	t.hook(machine.PreStart, "kubelet-pre-start.sh", time.Minute, hooks)
+	t.hook(machine.PostStart, "kubelet-post-start.sh", 2*time.Minute, hooks)
 	t.hook(machine.Drain, "kubelet-drain.sh", 0, hooks)
 }
 

@@ -36,7 +36,7 @@ func roles(t *template) {
 		t.secretFile(fmt.Sprintf("custom-%03d.yml", i), text)
 	}
 	t.builtInProvider()
-	t.hook(machine.PostStart, "kubernetes-roles-post-start.sh", 130*time.Second, map[string]string{
+	t.hook(machine.PostStart, "kubernetes-roles-post-start.sh", 2*time.Minute, map[string]string{
 		"KUBECONFIG": t.kubeconfig("kubeconfig", admin, t.text("admin-password"), ca),
 	})
 }

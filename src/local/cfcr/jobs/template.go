@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"strconv"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -90,20 +91,24 @@ func (t *template) script(source, name string) string {
 func (t *template) environment(more map[string]string) map[string]string {
 	env := map[string]string{
 		"PATH": t.search(), "HOME": path.Join(t.Vcap, "data", t.job.Name),
-		"VCAP": t.Vcap, "JOB": t.dir(),
+		"JOB": t.dir(),
 	}
 	maps.Copy(env, more)
 	return env
 }
 
-// hook makes one of the scripts a hook of the job.
-func (t *template) hook(when machine.Script, source string, timeout time.Duration, env map[string]string) {
+// hook makes one of the scripts a hook of the job. patience is how long it waits for what it needs, to the
+// second; what it does then is bounded too. A hook without patience may take as long as it likes.
+func (t *template) hook(when machine.Script, source string, patience time.Duration, env map[string]string) {
 	if t.out.Hooks == nil {
 		t.out.Hooks = map[machine.Script]agent.Command{}
 	}
-	t.out.Hooks[when] = agent.Command{
-		Args: []string{t.script(source, string(when))}, Env: t.environment(env), Timeout: timeout,
+	c := agent.Command{Args: []string{t.script(source, string(when))}, Env: t.environment(env)}
+	if patience > 0 {
+		c.Env["PATIENCE"] = strconv.Itoa(int(patience.Seconds()))
+		c.Timeout = patience + time.Minute
 	}
+	t.out.Hooks[when] = c
 }
 
 // errand makes one of the scripts the job's errand.

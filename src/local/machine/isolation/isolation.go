@@ -43,7 +43,10 @@ const vcap = "/var/vcap"
 // marker is the environment variable that tells to whom a process belongs: stack/deployment/machine.
 const marker = "PKS_LOCAL_MACHINE"
 
-var errGone = errors.New("the segment's holder is gone")
+var (
+	errGone   = errors.New("the segment's holder is gone")
+	errClosed = errors.New("the segment is closed")
+)
 
 // namePattern is what stack, deployment and machine names look like: they become names of folders,
 // control groups and hosts.

@@ -91,7 +91,7 @@ func (s *Segment) admit(o MachineOptions) (*Machine, error) {
 	}
 	m := &Machine{
 		segment: s, options: o, key: uuid.NewString(), vcap: vcap, done: make(chan struct{}),
-		agent: agent.NewClient(filepath.Join(o.Dir, "agent.sock")),
+		agent: agent.NewClient(Socket(o.Dir)),
 	}
 	if s.options.Mode == Kwok {
 		m.vcap = filepath.Join(o.Dir, "vcap")
@@ -99,7 +99,7 @@ func (s *Segment) admit(o MachineOptions) (*Machine, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errGone
+		return nil, errClosed
 	}
 	if _, exists := s.machines[o.Name]; exists {
 		return nil, fmt.Errorf("machine %s runs already", o.Name)
@@ -176,7 +176,7 @@ func (m *Machine) bootConfig() bootConfig {
 	gateway := m.segment.options.Gateway
 	return bootConfig{
 		Mode:   m.segment.options.Mode,
-		Socket: filepath.Join(o.Dir, "agent.sock"),
+		Socket: Socket(o.Dir),
 		Dir:    o.Dir, PersistentDisk: o.PersistentDisk, Packages: o.Packages,
 		Address: netip.PrefixFrom(o.Address, gateway.Bits()), Gateway: gateway.Addr(),
 		Groups: m.groups,

@@ -101,7 +101,7 @@ func (m *Machine) plainConfig() bootConfig {
 	o := m.options
 	hosts := filepath.Join(o.Dir, "hosts")
 	return bootConfig{
-		Mode: Kwok, Socket: filepath.Join(o.Dir, "agent.sock"), Dir: o.Dir,
+		Mode: Kwok, Socket: Socket(o.Dir), Dir: o.Dir,
 		Agent: agent.Config{
 			Name: o.Name, Address: o.Address, Vcap: m.vcap, Confine: o.Dir, HostsFile: hosts,
 			Environment: map[string]string{

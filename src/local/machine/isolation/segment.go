@@ -31,6 +31,9 @@ type SegmentOptions struct {
 	Logger *slog.Logger
 }
 
+// holderLog is the file in a segment's folder that takes what its holder has to say.
+const holderLog = "holder.log"
+
 // Segment is a network of machines.
 type Segment struct {
 	options SegmentOptions
@@ -90,7 +93,7 @@ func (s *Segment) startHolder(ctx context.Context) error {
 		return err
 	}
 	defer theirs.Close() // again, on the way out of an error
-	log, err := os.OpenFile(filepath.Join(s.options.Dir, "holder.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(filepath.Join(s.options.Dir, holderLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		_ = owner.Close()
 		return fmt.Errorf("open the holder's log: %w", err)
@@ -148,9 +151,20 @@ func (s *Segment) call(ctx context.Context, method string, args any) error {
 		return ctx.Err()
 	}
 	if call.Error != nil && !isServerError(call.Error) {
-		return errGone
+		return s.obituary(ctx, call.Error)
 	}
 	return call.Error
+}
+
+// obituary says how the holder ended, after the connection to it has.
+func (s *Segment) obituary(ctx context.Context, cause error) error {
+	_ = s.calls.Close() // a holder that is still there ends now
+	select {
+	case <-s.holder.done:
+		return fmt.Errorf("%w (%s): see %s", errGone, s.holder.cmd.ProcessState, filepath.Join(s.options.Dir, holderLog))
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errGone, cause)
+	}
 }
 
 func isServerError(err error) bool {

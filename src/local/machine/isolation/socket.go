@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Socket is where the agent of the machine with its files in dir listens (MachineOptions.Dir).
+func Socket(dir string) string { return filepath.Join(dir, "agent.sock") }
+
 // listen makes a listening unix socket at path, of any length, for its owner alone, and returns its
 // descriptor. What was left there is removed.
 func listen(path string) (fd int, err error) {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -46,10 +47,9 @@ func newBalancer(logger *slog.Logger) *balancer {
 
 // listen makes the balancer answer on an address too.
 func (b *balancer) listen(ctx context.Context, address netip.AddrPort) error {
-	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", address.String())
+	l, err := claim(ctx, address)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", address, err)
+		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,6 +59,32 @@ func (b *balancer) listen(ctx context.Context, address netip.AddrPort) error {
 	b.listeners = append(b.listeners, l)
 	b.group.Go(func() { b.accept(l) })
 	return nil
+}
+
+// A listener that was closed can live on for a moment in a process that was being started meanwhile,
+// until that executes its program.
+const (
+	claimPatience = time.Second
+	claimPause    = 20 * time.Millisecond
+)
+
+// claim listens on an address.
+func claim(ctx context.Context, address netip.AddrPort) (net.Listener, error) {
+	var config net.ListenConfig
+	for deadline := time.Now().Add(claimPatience); ; {
+		l, err := config.Listen(ctx, "tcp", address.String())
+		if err == nil {
+			return l, nil
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			return nil, fmt.Errorf("listen on %s: %w", address, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(claimPause):
+		}
+	}
 }
 
 func (b *balancer) accept(l net.Listener) {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -142,5 +143,25 @@ func TestClosingABalancerEndsItsConnections(t *testing.T) {
 	}
 	if err := b.listen(t.Context(), netip.MustParseAddrPort("127.0.0.1:0")); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("listen after close: %v", err)
+	}
+}
+
+func TestAnAddressThatIsInUseIsWaitedForAWhile(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := netip.MustParseAddrPort(taken.Addr().String())
+	b := newBalancer(slog.New(slog.DiscardHandler))
+	defer b.close()
+	if err := b.listen(t.Context(), address); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("the address of somebody else: %v", err)
+	}
+	heard := make(chan error)
+	go func() { heard <- b.listen(t.Context(), address) }()
+	taken.Close()
+	if err := <-heard; err != nil {
+		t.Error(err)
 	}
 }

@@ -50,7 +50,11 @@ func copyFile(from, to string) (err error) {
 // found tells whether a program is where machines look for programs.
 func found(name string) bool {
 	return slices.ContainsFunc([]string{"/usr/sbin", "/usr/bin", "/sbin", "/bin"}, func(dir string) bool {
-		_, err := os.Stat(filepath.Join(dir, name))
-		return err == nil
+		return exists(filepath.Join(dir, name))
 	})
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -125,6 +125,9 @@ func (v *vm) boot(ctx context.Context) error {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return fmt.Errorf("make the machine's folder: %w", err)
 	}
+	if err := v.writeInstance(); err != nil {
+		return err
+	}
 	running, err := segment.isolated.StartMachine(ctx, o)
 	if err != nil {
 		return fmt.Errorf("start machine %s: %w", v.cid, err)
@@ -212,8 +215,8 @@ func (v *vm) environment(m *isolation.Machine) (jobs.Environment, error) {
 	}
 	e := jobs.Environment{
 		Simulated: v.driver.options.Mode == isolation.Kwok, Rootless: v.driver.options.Mode == isolation.Rootless,
-		Nftables: !found("iptables"),
-		Vcap:     m.Vcap(), Address: v.driver.inside(address), Inside: v.driver.inside, Kubernetes: release.Version,
+		Nftables: !found("iptables"), NoBridgeFilter: !exists("/proc/sys/net/bridge"),
+		Vcap: m.Vcap(), Address: v.driver.inside(address), Inside: v.driver.inside, Kubernetes: release.Version,
 	}
 	v.box.mu.Lock()
 	segment := v.box.segment

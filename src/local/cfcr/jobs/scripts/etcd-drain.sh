@@ -9,7 +9,7 @@ fi
 
 ask() { etcdctl --endpoints="$OTHERS" --command-timeout=10s --dial-timeout=2s "$@"; }
 
-deadline=$((SECONDS + 45))
+deadline=$((SECONDS + PATIENCE))
 while true; do
   if list=$(ask member list -w simple --consistency=s 2>&1); then
     id=$(awk -F', ' -v name="$MEMBER_NAME" '$3 == name { print $1 }' <<<"$list")

@@ -4,10 +4,10 @@ set -euo pipefail
 
 ask() { etcdctl --endpoints="$SELF" --command-timeout=5s --dial-timeout=2s "$@"; }
 
-deadline=$((SECONDS + 120))
+deadline=$((SECONDS + PATIENCE))
 until ask endpoint health >/dev/null 2>&1; do
   if ((SECONDS >= deadline)); then
-    echo "etcd does not serve within 120 s:" >&2
+    echo "etcd does not serve within $PATIENCE s:" >&2
     ask endpoint health >&2 || true
     exit 1
   fi

@@ -52,7 +52,7 @@ join() {
 }
 
 promote() {
-  local line end=$((SECONDS + 120))
+  local line end=$((SECONDS + ${PATIENCE:-120}))
   while ((SECONDS < end)); do
     line=$(members --consistency=s | awk -F', ' -v url="$PEER_URL" '$4 == url') || line=
     if [[ $line == *", false" ]]; then
@@ -65,10 +65,10 @@ promote() {
   done
 }
 
-mkdir -p "$ETCD_DATA"
-chmod 700 "$ETCD_DATA"
+mkdir -p "$DATA_DIR"
+chmod 700 "$DATA_DIR"
 
-if [[ ! -d $ETCD_DATA/member ]]; then
+if [[ ! -d $DATA_DIR/member ]]; then
   state=existing
   if answers; then
     known=$(members --consistency=s)
@@ -82,7 +82,7 @@ if [[ ! -d $ETCD_DATA/member ]]; then
   fi
   set -- "$@" --initial-cluster-state="$state" --initial-cluster="$initial"
 fi
-if [[ -n $OTHERS ]]; then
+if [[ -n $OTHERS && ${state:-} != new ]]; then
   (promote >/dev/null 2>&1 &) # beside etcd, and no child of it
 fi
 exec "$@"

@@ -2,10 +2,10 @@
 # Waits until the API answers under the name that everything in the cluster uses.
 set -euo pipefail
 
-deadline=$((SECONDS + 60))
+deadline=$((SECONDS + PATIENCE))
 until answer=$(kubectl --request-timeout=5s get --raw /readyz 2>&1); do
   if ((SECONDS >= deadline)); then
-    echo "the Kubernetes API does not answer within 60 s: $answer" >&2
+    echo "the Kubernetes API does not answer within $PATIENCE s: $answer" >&2
     exit 1
   fi
   sleep 0.2

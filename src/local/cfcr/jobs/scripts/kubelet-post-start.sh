@@ -4,7 +4,7 @@
 set -euo pipefail
 
 conditions='{.status.nodeInfo.kubeletVersion} {.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].lastHeartbeatTime}'
-deadline=$((SECONDS + 120))
+deadline=$((SECONDS + PATIENCE))
 while true; do
   answer=$(kubectl --request-timeout=5s get node "$NODE" -o "jsonpath=$conditions" 2>&1) || true
   read -r version ready heartbeat <<<"$answer" || true
@@ -13,7 +13,7 @@ while true; do
     break
   fi
   if ((SECONDS >= deadline)); then
-    echo "node $NODE is not ready within 120 s: $answer" >&2
+    echo "node $NODE is not ready within $PATIENCE s: $answer" >&2
     kubectl --request-timeout=5s get node "$NODE" -o 'jsonpath={range .status.conditions[*]}{.type}={.status} {.message}{"\n"}{end}' >&2 || true
     exit 1
   fi

@@ -5,11 +5,11 @@ set -euo pipefail
 # Nothing of an earlier start may be taken for this one's.
 rm -f "$RUN/started" "$RUN/kubelet.pid"
 
-deadline=$((SECONDS + 60))
+deadline=$((SECONDS + PATIENCE))
 until list=$(kubectl --request-timeout=5s get nodes -l "bosh.id=$BOSH_ID" --no-headers \
   -o 'custom-columns=N:.metadata.name,R:.status.conditions[?(@.type=="Ready")].status' 2>&1); do
   if ((SECONDS >= deadline)); then
-    echo "the Kubernetes API does not answer within 60 s: $list" >&2
+    echo "the Kubernetes API does not answer within $PATIENCE s: $list" >&2
     exit 1
   fi
   sleep 0.5

@@ -3,14 +3,14 @@
 # or misses some requests, so each file is tried again until the time is over.
 set -euo pipefail
 
-deadline=$((SECONDS + 120))
+deadline=$((SECONDS + PATIENCE))
 for file in "$JOB"/config/roles.yml "$JOB"/config/custom-*.yml; do
   if [[ ! -e $file ]]; then
     continue
   fi
   until answer=$(kubectl --request-timeout=20s apply -f "$file" 2>&1); do
     if ((SECONDS >= deadline)); then
-      echo "$(basename "$file") is not applied within 120 s: $answer" >&2
+      echo "$(basename "$file") is not applied within $PATIENCE s: $answer" >&2
       exit 1
     fi
     sleep 0.5
