@@ -68,7 +68,67 @@ const jsonType = "application/json"
 func TestRequestsOnTheWire(t *testing.T) {
 	t.Parallel()
 	workers := 5
+	two := 2
 	for want, call := range map[string]func(context.Context, *apiclient.Client) error{
+		`PATCH /v1/clusters {"clusters":["a"],"max_in_flight":2}`: func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.UpgradeClusters(ctx, v1.UpgradeClustersRequest{Clusters: []string{"a"}, MaxInFlight: 2})
+			return err
+		},
+		"GET /v1/tasks ":           func(ctx context.Context, c *apiclient.Client) error { _, err := c.Tasks(ctx, 0); return err },
+		"GET /v1/tasks?limit=5 ":   func(ctx context.Context, c *apiclient.Client) error { _, err := c.Tasks(ctx, 5); return err },
+		"GET /v1/tasks/t%2F1 ":     func(ctx context.Context, c *apiclient.Client) error { _, err := c.Task(ctx, "t/1"); return err },
+		"PUT /v1/tasks/t ":         func(ctx context.Context, c *apiclient.Client) error { _, err := c.CancelTask(ctx, "t"); return err },
+		"POST /v1/tasks/t/pause ":  func(ctx context.Context, c *apiclient.Client) error { _, err := c.PauseTask(ctx, "t"); return err },
+		"POST /v1/tasks/t/resume ": func(ctx context.Context, c *apiclient.Client) error { _, err := c.ResumeTask(ctx, "t"); return err },
+		"GET /v1/upgradable ":      func(ctx context.Context, c *apiclient.Client) error { _, err := c.Upgradable(ctx); return err },
+		"POST /v1/clusters/d/cancel ": func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.CancelOperation(ctx, "d")
+			return err
+		},
+		"POST /v1/clusters/d/retry ":  func(ctx context.Context, c *apiclient.Client) error { _, err := c.RetryOperation(ctx, "d"); return err },
+		"GET /v1/clusters/d/history ": func(ctx context.Context, c *apiclient.Client) error { _, err := c.History(ctx, "d", 0); return err },
+		"GET /v1/clusterdetails/d ":   func(ctx context.Context, c *apiclient.Client) error { _, err := c.ClusterDetails(ctx, "d"); return err },
+		"GET /v1/network-profiles ": func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.Profiles(ctx, apiclient.NetworkProfiles)
+			return err
+		},
+		"GET /v1/compute-profiles/p ": func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.Profile(ctx, apiclient.ComputeProfiles, "p")
+			return err
+		},
+		"GET /v1/kubernetes-profiles ": func(ctx context.Context, c *apiclient.Client) error { _, err := c.KubernetesProfiles(ctx); return err },
+		"GET /v1/kubernetes-profiles/p ": func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.KubernetesProfile(ctx, "p")
+			return err
+		},
+		"DELETE /v1/network-profiles/p ": func(ctx context.Context, c *apiclient.Client) error {
+			return c.DeleteProfile(ctx, apiclient.NetworkProfiles, "p")
+		},
+		`POST /v1/compute-profiles {"name":"p","future":1}`: func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.CreateProfile(ctx, apiclient.ComputeProfiles, json.RawMessage(`{"name":"p","future":1}`))
+			return err
+		},
+		"GET /v1/quotas ":   func(ctx context.Context, c *apiclient.Client) error { _, err := c.Quotas(ctx); return err },
+		"GET /v1/quotas/o ": func(ctx context.Context, c *apiclient.Client) error { _, err := c.Quota(ctx, "o"); return err },
+		`POST /v1/quotas {"owner":"o","limit":{"cpu":2}}`: func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.CreateQuota(ctx, v1.Quota{Owner: "o", Limit: v1.Limit{CPU: &two}})
+			return err
+		},
+		`PATCH /v1/quotas/o {"owner":"o","limit":{"cluster":2}}`: func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.UpdateQuota(ctx, v1.Quota{Owner: "o", Limit: v1.Limit{Cluster: &two}})
+			return err
+		},
+		"DELETE /v1/quotas/o ": func(ctx context.Context, c *apiclient.Client) error { return c.DeleteQuota(ctx, "o") },
+		"GET /v1/usages ":      func(ctx context.Context, c *apiclient.Client) error { _, err := c.Usages(ctx); return err },
+		"GET /v1/usages/o ":    func(ctx context.Context, c *apiclient.Client) error { _, err := c.Usage(ctx, "o"); return err },
+		`PATCH /v1/clusters/d?dry_run=true {"kubernetes_worker_instances":2}`: func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.PreviewUpdate(ctx, "d", v1.UpdateClusterParameters{KubernetesWorkerInstances: &two})
+			return err
+		},
+		`POST /v1/clusters?dry_run=true {"name":"d","plan_name":"","parameters":{"kubernetes_master_host":""}}`: func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.PreviewCreate(ctx, v1.ClusterRequest{Name: "d"})
+			return err
+		},
 		"GET /v1/clusters ":                  func(ctx context.Context, c *apiclient.Client) error { _, err := c.Clusters(ctx); return err },
 		"GET /v1/clusters/a%20b%2F..%3F ":    func(ctx context.Context, c *apiclient.Client) error { _, err := c.Cluster(ctx, "a b/..?"); return err },
 		"GET /v1/clusters/.. ":               func(ctx context.Context, c *apiclient.Client) error { _, err := c.Cluster(ctx, ".."); return err },

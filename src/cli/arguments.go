@@ -3,7 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -52,6 +54,10 @@ func (f *factory) flagError(c *cobra.Command, err error) error {
 		wanted = "a whole number"
 	case "bool":
 		wanted = "true or false"
+	case "format":
+		wanted = "one of " + strings.Join(forms(), ", ")
+	case "expression":
+		wanted = "a jq expression: " + invalid.Unwrap().Error()
 	}
 	return usagef(c, "--%s %q is not %s.", flag.Name, invalid.GetValue(), wanted)
 }
@@ -65,3 +71,16 @@ const (
 
 // clusterName is how usage lines call the argument.
 const clusterName = "CLUSTER-NAME"
+
+// atMost wants the named argument or nothing.
+func atMost(f *factory, name string) cobra.PositionalArgs {
+	one, none := exactly(f, name), exactly(f)
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return none(c, args)
+		}
+		return one(c, args)
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

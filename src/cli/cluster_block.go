@@ -10,12 +10,8 @@ import (
 	"github.com/pks-community/pks-release/src/cli/console"
 )
 
-// showCluster writes a cluster as JSON or as the block of reference/pks-cli.md
-// §11.1.
-func (f *factory) showCluster(cluster apiclient.Answer[v1.Cluster], asJSON bool) error {
-	if asJSON {
-		return f.console.JSON(cluster.Raw)
-	}
+// clusterBlock writes a cluster as the block of reference/pks-cli.md §11.1.
+func (f *factory) clusterBlock(cluster apiclient.Answer[v1.Cluster]) {
 	c := cluster.Value
 	f.console.Block([]console.Field{
 		{Label: "PKS Version", Value: c.PKSVersion},
@@ -35,7 +31,6 @@ func (f *factory) showCluster(cluster apiclient.Answer[v1.Cluster], asJSON bool)
 		{Label: "Compute Profile Name", Value: c.ComputeProfileName},
 		{Label: "Tags", Value: tags(cluster.Raw)},
 	})
-	return nil
 }
 
 // tags reads the tags out of the answer as k:v,k:v.

@@ -1,33 +1,56 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pks-community/pks-release/src/apiclient"
+	"github.com/pks-community/pks-release/src/cli/console"
+)
 
 func newClusters(f *factory) *cobra.Command {
-	var asJSON bool
 	c := &cobra.Command{
 		Use:   "clusters",
 		Short: "Show all clusters created with PKS",
 		Args:  exactly(f),
-		RunE: func(c *cobra.Command, _ []string) error {
-			api, err := f.api()
-			if err != nil {
-				return err
-			}
-			clusters, err := api.Clusters(c.Context())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return f.console.JSON(clusters.Raw)
-			}
-			rows := make([][]string, 0, len(clusters.Value))
-			for _, c := range clusters.Value {
-				rows = append(rows, []string{c.PKSVersion, c.Name, c.KubernetesVersion, c.PlanName, c.UUID, c.LastActionState, c.LastAction})
-			}
-			f.console.Table([]string{"PKS Version", "Name", "k8s Version", "Plan Name", "UUID", "Status", "Action"}, rows)
-			return nil
-		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, jsonHelp)
+	o := f.outputFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		ctx := c.Context()
+		api, err := f.api()
+		if err != nil {
+			return err
+		}
+		clusters, err := api.Clusters(ctx)
+		if err != nil {
+			return err
+		}
+		behind := false
+		rows := make([][]string, 0, len(clusters.Value))
+		for _, c := range clusters.Value {
+			behind = behind || len(c.AvailableUpgrades) > 0
+			rows = append(rows, []string{
+				c.PKSVersion, c.Name, c.KubernetesVersion, c.PlanName, c.UUID, c.LastActionState, c.LastAction,
+				strconv.Itoa(c.Parameters.KubernetesWorkerInstances), c.Parameters.KubernetesMasterHost, strings.Join(c.KubernetesMasterIPs, ","),
+			})
+		}
+		if behind && !o.machine() {
+			f.upgradeBanner(ctx, api)
+		}
+		header := []string{"PKS Version", "Name", "k8s Version", "Plan Name", "UUID", "Status", "Action", "Workers", "Master Host", "Master IP(s)"}
+		return f.showTable(ctx, o, clusters.Raw, 3, header, rows)
+	}
 	return c
+}
+
+// upgradeBanner says above the list that clusters could be upgraded. The list is
+// good without it.
+func (f *factory) upgradeBanner(ctx context.Context, api *apiclient.Client) {
+	version, err := api.Upgradable(ctx)
+	if err == nil && version != "" {
+		f.console.Printf("Upgrade is available to PKS Version: %s\n\n", console.Clean(version))
+	}
 }

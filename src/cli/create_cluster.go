@@ -17,9 +17,10 @@ type createOptions struct {
 	networkProfile    string
 	kubernetesProfile string
 	computeProfile    string
-	asJSON            bool
-	wait              bool
-	nonInteractive    bool
+	pools             string
+	tags              string
+	configFile        string
+	*changeFlags
 }
 
 func newCreateCluster(f *factory) *cobra.Command {
@@ -31,8 +32,9 @@ func newCreateCluster(f *factory) *cobra.Command {
 			"The command returns as soon as the request is accepted, unless --wait is given.",
 		Example: "  " + f.name + " create-cluster my-cluster --external-hostname example.hostname --plan production",
 		Args:    exactly(f, clusterName),
-		RunE:    func(c *cobra.Command, args []string) error { return f.createCluster(c, args[0], o) },
 	}
+	o.changeFlags = f.changeFlags(c).withDryRun(c)
+	c.RunE = func(c *cobra.Command, args []string) error { return f.createCluster(c, args[0], o) }
 	flags := c.Flags()
 	flags.StringVarP(&o.host, "external-hostname", "e", "", "Address from which to access Kubernetes API")
 	flags.StringVarP(&o.plan, "plan", "p", "", "Preconfigured plans. Run \""+f.name+" plans\" for more details")
@@ -40,9 +42,9 @@ func newCreateCluster(f *factory) *cobra.Command {
 	flags.StringVar(&o.networkProfile, "network-profile", "", "Network profile name")
 	flags.StringVar(&o.kubernetesProfile, "kubernetes-profile", "", "Kubernetes profile name")
 	flags.StringVar(&o.computeProfile, "compute-profile", "", "Compute profile name")
-	flags.BoolVar(&o.asJSON, "json", false, jsonHelp)
-	flags.BoolVar(&o.wait, "wait", false, waitHelp)
-	flags.BoolVar(&o.nonInteractive, "non-interactive", false, nonInteractiveHelp)
+	flags.StringVar(&o.pools, "node-pool-instances", "", poolsHelp)
+	flags.StringVar(&o.tags, "tags", "", tagsHelp)
+	flags.StringVar(&o.configFile, "config-file", "", configFileHelp)
 	return c
 }
 
@@ -55,18 +57,26 @@ func (f *factory) createCluster(c *cobra.Command, name string, o createOptions) 
 	if err != nil {
 		return err
 	}
-	cluster, err := api.CreateCluster(c.Context(), request)
+	ctx := c.Context()
+	if o.dryRun {
+		preview, err := api.PreviewCreate(ctx, request)
+		if err != nil {
+			return err
+		}
+		return f.showPreview(ctx, o.out, preview)
+	}
+	cluster, err := api.CreateCluster(ctx, request)
 	if err != nil {
 		return changing(name, err)
 	}
 	if !o.wait {
-		return f.showCluster(cluster, o.asJSON)
+		return f.showCluster(ctx, o.out, cluster)
 	}
-	outcome, err := f.newFollower(api, name, pks.ActionCreate).Follow(c.Context())
+	outcome, err := f.newFollower(api, name, pks.ActionCreate).Follow(ctx)
 	if err != nil {
 		return err
 	}
-	return f.showCluster(outcome.Cluster, o.asJSON)
+	return f.showCluster(ctx, o.out, outcome.Cluster)
 }
 
 func (o createOptions) request(c *cobra.Command, name string) (v1.ClusterRequest, error) {
@@ -95,6 +105,22 @@ func (o createOptions) request(c *cobra.Command, name string) (v1.ClusterRequest
 		}
 		workers := int(n)
 		request.Parameters.KubernetesWorkerInstances = &workers
+	}
+	var err error
+	if o.tags != "" {
+		if request.Parameters.ClusterTags, err = parseTags(c, o.tags); err != nil {
+			return v1.ClusterRequest{}, err
+		}
+	}
+	if o.pools != "" {
+		if request.Parameters.NodePoolInstances, err = parsePools(c, o.pools); err != nil {
+			return v1.ClusterRequest{}, err
+		}
+	}
+	if o.configFile != "" {
+		if err := readCreateConfig(c, o.configFile, &request.Parameters); err != nil {
+			return v1.ClusterRequest{}, err
+		}
 	}
 	return request, nil
 }

@@ -21,6 +21,7 @@ type factory struct {
 
 	began   bool           // the command line was understood, the command runs
 	command *cobra.Command // the one that runs, or was meant to
+	args    []string       // of the one that runs
 
 	client *apiclient.Client
 }
@@ -34,8 +35,17 @@ func newFactory(system System) *factory {
 	}
 }
 
-func (f *factory) begin(c *cobra.Command, _ []string) error {
-	f.began, f.command = true, c
+func (f *factory) begin(c *cobra.Command, args []string) error {
+	f.began, f.command, f.args = true, c, args
+	var given []string
+	for _, name := range []string{"json", "output", "query"} {
+		if c.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) > 1 {
+		return usagef(c, "%s exclude each other.", enumerate(given))
+	}
 	return nil
 }
 
@@ -53,6 +63,9 @@ func (f *factory) userAgent() string {
 	}
 	return agent
 }
+
+// now is the clock.
+func (f *factory) now() time.Time { return time.Now() }
 
 func (f *factory) store() (*session.Store, error) { return session.NewStore(f.system.Getenv) }
 

@@ -50,6 +50,9 @@ func (f *factory) describe(ctx context.Context, err error) failure {
 	if detached, ok := errors.AsType[*watch.DetachedError](err); ok {
 		return f.describeDetached(ctx, detached)
 	}
+	if detached, ok := errors.AsType[*watch.TaskDetachedError](err); ok {
+		return f.describeTaskDetached(ctx, detached)
+	}
 	if change, ok := errors.AsType[*changeError](err); ok {
 		shown := f.describe(ctx, change.err)
 		shown.hints = append(shown.hints, fmt.Sprintf("The request may have been accepted all the same: see '%s cluster %s'.", f.name, change.name))
@@ -61,6 +64,9 @@ func (f *factory) describe(ctx context.Context, err error) failure {
 	if errors.Is(err, errCancelled) || errors.Is(err, context.Canceled) || ctx.Err() != nil {
 		return failure{what: "Cancelled.", exit: pks.ExitUsage, quiet: true}
 	}
+	if errors.Is(err, errUnwell) {
+		return unwell()
+	}
 	if errors.Is(err, console.ErrNoAnswer) {
 		return failure{what: "There was no answer; nothing is done.", exit: pks.ExitUsage}
 	}
@@ -69,6 +75,13 @@ func (f *factory) describe(ctx context.Context, err error) failure {
 	}
 	if refusal, ok := errors.AsType[*apiclient.Error](err); ok {
 		return f.describeRefusal(refusal)
+	}
+	if unknown, ok := errors.AsType[*session.UnknownTargetError](err); ok {
+		hints := []string{fmt.Sprintf("Log in to it with '%s login --target %s', or choose one of '%s targets'.", f.name, unknown.Name, f.name)}
+		if near := nearest(unknown.Name, unknown.Known); len(near) > 0 {
+			hints = append([]string{"Did you mean this? " + strings.Join(near, ", ")}, hints...)
+		}
+		return failure{what: "There is no target " + unknown.Name + ".", hints: hints, exit: pks.ExitNotFound}
 	}
 	if trouble, ok := errors.AsType[*uaa.Error](err); ok {
 		return f.describeUAA(trouble)
@@ -84,8 +97,11 @@ func (f *factory) describe(ctx context.Context, err error) failure {
 		if strings.Contains(failed.Error(), detail) {
 			detail = "" // said already
 		}
-		hints := []string{detail, fmt.Sprintf("Once the cause is mended, repeat the command or delete the cluster with '%s delete-cluster %s'.", f.name, failed.Cluster.Name)}
+		hints := []string{detail, fmt.Sprintf("Once the cause is mended, begin again with '%s retry %s', or delete the cluster with '%s delete-cluster %s'.", f.name, failed.Cluster.Name, f.name, failed.Cluster.Name)}
 		return failure{what: failed.Error(), hints: hints, exit: pks.ExitFailed}
+	}
+	if upgrade, ok := errors.AsType[*upgradeError](err); ok {
+		return failure{what: upgrade.Error(), hints: upgrade.reasons(), exit: pks.ExitFailed}
 	}
 	if broken, ok := errors.AsType[*session.BrokenError](err); ok {
 		return failure{what: broken.Error(), hints: []string{fmt.Sprintf("Log in again with '%s login': it writes the file anew.", f.name)}, exit: pks.ExitFailed}
@@ -119,7 +135,7 @@ func (f *factory) describeUsage(usage *usageError) failure {
 }
 
 func (f *factory) describeDetached(ctx context.Context, detached *watch.DetachedError) failure {
-	follow := fmt.Sprintf("See how it goes with '%s cluster %s'.", f.name, detached.Name)
+	follow := fmt.Sprintf("Attach again with '%s watch %s'.", f.name, detached.Name)
 	if ctx.Err() != nil || errors.Is(detached.Err, context.Canceled) {
 		return failure{what: "Stopped watching: " + detached.Error() + ".", hints: []string{follow}, exit: pks.ExitUsage, quiet: true}
 	}
@@ -134,6 +150,16 @@ func (f *factory) describeDetached(ctx context.Context, detached *watch.Detached
 	return why
 }
 
+func (f *factory) describeTaskDetached(ctx context.Context, detached *watch.TaskDetachedError) failure {
+	follow := fmt.Sprintf("See how it goes with '%s task %s'.", f.name, detached.ID)
+	if ctx.Err() != nil || errors.Is(detached.Err, context.Canceled) {
+		return failure{what: "Stopped watching: " + detached.Error() + ".", hints: []string{follow}, exit: pks.ExitUsage, quiet: true}
+	}
+	why := f.describe(ctx, detached.Err)
+	why.hints = append(why.hints, "Stopped watching: "+detached.Error()+". "+follow)
+	return why
+}
+
 // describeRefusal shows what the API said. Servers of other makes give no code;
 // then the status has to do.
 func (f *factory) describeRefusal(refusal *apiclient.Error) failure {
@@ -143,6 +169,9 @@ func (f *factory) describeRefusal(refusal *apiclient.Error) failure {
 	shown := failure{what: refusal.Body, hints: []string{refusal.Remedy}, exit: pks.ExitFailed}
 	if refusal.Code == pks.CodeOperationInProgress && !strings.Contains(refusal.Body, refusal.OperationID) {
 		shown.hints = append(shown.hints, "The operation in the way is "+refusal.OperationID+".")
+	}
+	if refusal.Code == pks.CodeDeletionLocked && len(f.args) > 0 {
+		shown.hints[0] = fmt.Sprintf("Lift the lock first: '%s unlock %s'.", f.name, f.args[0])
 	}
 	if refusal.Status >= http.StatusInternalServerError && refusal.RequestID != "" {
 		shown.hints = append(shown.hints, "The request id is "+refusal.RequestID+".")
@@ -160,4 +189,9 @@ func (f *factory) describeRefusal(refusal *apiclient.Error) failure {
 		shown.exit = pks.ExitConflict
 	}
 	return shown
+}
+
+func isNotFound(err error) bool {
+	refusal, ok := errors.AsType[*apiclient.Error](err)
+	return ok && refusal.IsNotFound()
 }

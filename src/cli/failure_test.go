@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,26 +113,34 @@ func TestChangesWithoutAnAnswerMayHaveBeenAccepted(t *testing.T) {
 	}
 }
 
-// Commands, their flags and shorthands are a promise to scripts
-// (reference/pks-cli.md §4–§6).
+// Commands, their aliases, flags and shorthands are a promise to scripts
+// (reference/pks-cli.md §4–§9): testdata/commands.golden lists them.
 func TestCommandTree(t *testing.T) {
 	t.Parallel()
-	want := map[string][]string{
-		"login":           {"a/api", "ca-cert", "client-name", "client-secret", "k/skip-ssl-validation", "p/password", "skip-ssl-verification", "timeout", "u/username"},
-		"logout":          nil,
-		"plans":           {"json"},
-		"cluster":         {"json"},
-		"clusters":        {"json"},
-		"create-cluster":  {"compute-profile", "e/external-hostname", "json", "kubernetes-profile", "n/num-nodes", "network-profile", "non-interactive", "p/plan", "wait"},
-		"resize":          {"json", "n/num-nodes", "non-interactive", "wait"},
-		"delete-cluster":  {"non-interactive", "wait"},
-		"get-credentials": nil,
-	}
-	got := map[string][]string{}
+	var got strings.Builder
 	for _, c := range newRoot(testFactory()).Commands() {
-		got[c.Name()] = flagsOf(c)
+		fmt.Fprintln(&got, strings.Join(append([]string{c.Name()}, c.Aliases...), " "))
+		for _, flag := range flagsOf(c) {
+			fmt.Fprintln(&got, "  "+flag)
+		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	golden(t, "commands.golden", got.String())
+}
+
+// golden compares with a file of testdata; UPDATE_SCRIPTS writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if os.Getenv("UPDATE_SCRIPTS") != "" {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -139,8 +150,11 @@ func flagsOf(c *cobra.Command) []string {
 	c.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) {
 		name := flag.Name
 		if flag.Shorthand != "" {
-			name = flag.Shorthand + "/" + name
+			name = "-" + flag.Shorthand + " --" + name
+		} else {
+			name = "--" + name
 		}
+		name += " " + flag.Value.Type()
 		flags = append(flags, name)
 	})
 	slices.Sort(flags)

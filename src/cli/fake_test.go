@@ -1,14 +1,17 @@
 package cli_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +37,11 @@ type world struct {
 
 	noInfo, noEvents, hang, fails bool
 	stuck, broken                 bool // operations never end; or end in failure
+
+	tasks                       []*fakeTask
+	upToDate, queues, failTurns bool                         // clusters need no upgrade; wait for their turn; fail at it
+	profiles                    map[string][]json.RawMessage // by path
+	quotas                      map[string]v1.Quota
 }
 
 type fakeCluster struct {
@@ -46,7 +54,7 @@ func newWorld(t testing.TB, dir string) *world {
 	t.Helper()
 	w := &world{
 		clusters: map[string]*fakeCluster{}, access: map[string]bool{}, refresh: map[string]bool{},
-		lifetime: 10 * time.Minute, watched: make(chan struct{}, 1000),
+		profiles: map[string][]json.RawMessage{}, quotas: map[string]v1.Quota{}, lifetime: 10 * time.Minute, watched: make(chan struct{}, 1000),
 	}
 	w.api = httptest.NewUnstartedServer(w.apiHandler())
 	w.uaa = httptest.NewUnstartedServer(w.uaaHandler())
@@ -76,6 +84,12 @@ func (w *world) uaaHandler() http.Handler {
 		id, secret, _ := req.BasicAuth()
 		refresh := false
 		switch grant := req.PostFormValue("grant_type"); {
+		case grant == "password" && id == "pks_cli" && req.PostForm.Has("passcode"):
+			if req.PostFormValue("passcode") != "0neT1me" {
+				oauthError(res, 401, "unauthorized", "Invalid passcode")
+				return
+			}
+			refresh = true
 		case grant == "password" && id == "pks_cli" && secret == "":
 			if req.PostFormValue("username") != "alana" || req.PostFormValue("password") != "pa55 wörd" {
 				oauthError(res, 401, "invalid_client", "Bad credentials")
@@ -105,6 +119,11 @@ func (w *world) uaaHandler() http.Handler {
 		}
 		writeJSON(res, 200, answer)
 	})
+	mux.HandleFunc("GET /info", func(res http.ResponseWriter, _ *http.Request) {
+		writeJSON(res, 200, map[string]any{"app": map[string]any{"version": "77"}, "prompts": map[string]any{
+			"passcode": []string{"password", "Temporary Authentication Code ( Get one at https://sso.example.com/passcode )"},
+		}})
+	})
 	return mux
 }
 
@@ -112,7 +131,7 @@ func (w *world) uaaHandler() http.Handler {
 func (w *world) token() string {
 	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 	return part(`{"alg":"RS256","typ":"JWT"}`) + "." +
-		part(fmt.Sprintf(`{"jti":"%d","exp":%d}`, w.minted, time.Now().Add(w.lifetime).Unix())) + "." + part("signature")
+		part(fmt.Sprintf(`{"jti":"%d","exp":%d,"user_name":"sam"}`, w.minted, time.Now().Add(w.lifetime).Unix())) + "." + part("signature")
 }
 
 func oauthError(res http.ResponseWriter, status int, code, description string) {
@@ -147,6 +166,9 @@ func (w *world) apiHandler() http.Handler {
 	mux.HandleFunc("DELETE /v1/clusters/{name}", w.one(w.remove))
 	mux.HandleFunc("GET /v1/clusters/{name}/events", w.one(w.listEvents))
 	mux.HandleFunc("POST /v1/clusters/{name}/binds", w.one(bind))
+	w.taskRoutes(mux)
+	w.operationRoutes(mux)
+	w.profileRoutes(mux)
 	return w.guard(mux)
 }
 
@@ -155,7 +177,9 @@ func (w *world) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(res http.ResponseWriter, req *http.Request) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.requests = append(w.requests, req.Method+" "+req.URL.Path)
+		body, _ := io.ReadAll(req.Body)
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		w.requests = append(w.requests, strings.TrimSpace(req.Method+" "+req.URL.RequestURI()+" "+string(body)))
 		switch {
 		case w.hang:
 			w.mu.Unlock()
@@ -229,7 +253,12 @@ func (w *world) create(res http.ResponseWriter, req *http.Request) {
 		writeJSON(res, 400, v1.ErrorResponse{Body: fmt.Sprintf("parameters.kubernetes_worker_instances is %d; plan small allows 1 to 10.", workers), Code: "invalid_request", Remedy: "Choose a number from 1 to 10."})
 		return
 	}
+	if req.URL.Query().Get("dry_run") == "true" {
+		writeJSON(res, 200, w.preview(v1.Cluster{Name: body.Name}))
+		return
+	}
 	c := w.add(body.Name, workers)
+	c.Parameters.ClusterTags = body.Parameters.ClusterTags
 	c.Parameters.KubernetesMasterHost = body.Parameters.KubernetesMasterHost
 	w.begin(c, "CREATE", "Creating cluster")
 	writeJSON(res, 202, c.Cluster)
@@ -307,7 +336,7 @@ func (w *world) step(c *fakeCluster) {
 }
 
 func (w *world) finish(c *fakeCluster) {
-	noun := map[string]string{"CREATE": "provisioning", "UPDATE": "update", "DELETE": "deletion"}[c.LastAction]
+	noun := map[string]string{"CREATE": "provisioning", "UPDATE": "update", "UPGRADE": "upgrade", "DELETE": "deletion"}[c.LastAction]
 	switch {
 	case w.broken:
 		c.LastActionState, c.LastActionDescription = "failed", "Instance "+noun+" failed: BOSH task 12 failed."
@@ -321,14 +350,25 @@ func (w *world) finish(c *fakeCluster) {
 
 func (w *world) update(res http.ResponseWriter, req *http.Request, c *fakeCluster) {
 	var body v1.UpdateClusterParameters
-	if err := json.NewDecoder(req.Body).Decode(&body); err != nil || body.KubernetesWorkerInstances == nil {
+	if err := json.NewDecoder(req.Body).Decode(&body); err != nil || reflect.ValueOf(body).IsZero() {
 		writeJSON(res, 400, v1.ErrorResponse{Body: "At least one of update parameters have to be specified."})
+		return
+	}
+	if req.URL.Query().Get("dry_run") == "true" {
+		writeJSON(res, 200, w.preview(c.Cluster))
+		return
+	}
+	if lock := body.DeletionLock; lock != nil {
+		c.DeletionLock = *lock
+		writeJSON(res, 202, c.Cluster)
 		return
 	}
 	if w.busy(res, c) {
 		return
 	}
-	c.Parameters.KubernetesWorkerInstances = *body.KubernetesWorkerInstances
+	if body.KubernetesWorkerInstances != nil {
+		c.Parameters.KubernetesWorkerInstances = *body.KubernetesWorkerInstances
+	}
 	w.begin(c, "UPDATE", "Updating cluster")
 	res.WriteHeader(202)
 }
@@ -342,6 +382,10 @@ func (w *world) busy(res http.ResponseWriter, c *fakeCluster) bool {
 }
 
 func (w *world) remove(res http.ResponseWriter, _ *http.Request, c *fakeCluster) {
+	if c.DeletionLock {
+		writeJSON(res, 409, v1.ErrorResponse{Body: "Cluster " + c.Name + " is locked against deletion.", Code: "deletion_locked", Remedy: "Lift the lock first: PATCH it."})
+		return
+	}
 	if w.busy(res, c) {
 		return
 	}

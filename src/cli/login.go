@@ -16,6 +16,9 @@ import (
 )
 
 type loginOptions struct {
+	target       string
+	sso          bool
+	passcode     string
 	api          string
 	username     string
 	password     string
@@ -39,11 +42,14 @@ func newLogin(f *factory) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return f.login(c, o) },
 	}
 	flags := c.Flags()
+	flags.StringVar(&o.target, "target", "", "Name under which this API can be used again with '"+f.name+" target'")
 	flags.StringVarP(&o.api, "api", "a", "", "The PKS API server URI")
 	flags.StringVarP(&o.username, "username", "u", "", "Username")
 	flags.StringVarP(&o.password, "password", "p", "", "Password; better: "+envUserPassword+" in the environment, or the prompt")
 	flags.StringVar(&o.clientName, "client-name", "", "Client name")
 	flags.StringVar(&o.clientSecret, "client-secret", "", "Client secret")
+	flags.BoolVar(&o.sso, "sso", false, "Prompt for a one-time passcode to do Single sign-on")
+	flags.StringVar(&o.passcode, "sso-passcode", "", "Single sign-on with one-time passcode")
 	flags.StringVar(&o.caCert, "ca-cert", "", "Path to CA Cert for PKS API")
 	flags.BoolVarP(&o.skip, "skip-ssl-validation", "k", false, "Skip SSL Validation")
 	flags.BoolVar(&o.skipOld, "skip-ssl-verification", false, "Skip SSL Verification (DEPRECATED: use --skip-ssl-validation)")
@@ -60,16 +66,22 @@ func (f *factory) login(c *cobra.Command, o loginOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := f.askForSecrets(c, &login); err != nil {
+	if o.sso && login.Passcode == "" {
+		err = f.askForPasscode(c, &login)
+	} else if login.Passcode == "" {
+		err = f.askForSecrets(c, &login)
+	}
+	if err != nil {
 		return err
 	}
 	if err := store.Login(c.Context(), login); err != nil {
 		return err
 	}
-	name := login.Username
-	if login.ClientName != "" {
-		name = login.ClientName
+	stored, err := store.Load()
+	if err != nil {
+		return err
 	}
+	name := stored.Username
 	f.console.Printf("API Endpoint: %s\nUser: %s\nLogin successful.\n", console.Clean(login.Target.Given), console.Clean(name))
 	return nil
 }
@@ -85,8 +97,15 @@ func (f *factory) loginFrom(c *cobra.Command, store *session.Store, o loginOptio
 		return session.Login{}, usagef(c, "--ca-cert and -k exclude each other.")
 	case o.clientName == "" && flags.Changed("client-secret"):
 		return session.Login{}, usagef(c, "--client-secret needs --client-name.")
+	case (o.sso || flags.Changed("sso-passcode")) && (o.clientName != "" || o.username != "" || o.password != ""):
+		return session.Login{}, usagef(c, "Single sign-on and other ways to log in exclude each other.")
+	case flags.Changed("sso-passcode") && o.passcode == "":
+		return session.Login{}, usagef(c, "--sso-passcode is empty.")
 	case o.clientName != "" && (o.username != "" || o.password != ""):
 		return session.Login{}, usagef(c, "--client-name and --username exclude each other.")
+	}
+	if o.target != "" && session.CheckTarget(o.target) != nil {
+		return session.Login{}, usagef(c, "--target %q: %v.", o.target, session.CheckTarget(o.target))
 	}
 	last, err := store.Load()
 	if err != nil {
@@ -104,10 +123,12 @@ func (f *factory) loginFrom(c *cobra.Command, store *session.Store, o loginOptio
 	}
 	login := session.Login{
 		Target:       target,
+		Name:         o.target,
 		TLS:          apiclient.TLS{SkipVerify: o.skip || o.skipOld},
 		UserAgent:    f.userAgent(),
 		Username:     o.username,
 		Password:     pks.Secret(o.password),
+		Passcode:     pks.Secret(o.passcode),
 		ClientName:   o.clientName,
 		ClientSecret: pks.Secret(o.clientSecret),
 	}
@@ -134,6 +155,23 @@ func readCA(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read the CA certificate %s: %w", path, err)
 	}
 	return content, nil
+}
+
+// askForPasscode says where the one-time code is to be had, and asks for it.
+func (f *factory) askForPasscode(c *cobra.Command, login *session.Login) error {
+	if !f.console.Interactive() {
+		return usagef(c, "There is no terminal to ask for the passcode on: give --sso-passcode.")
+	}
+	page, err := session.PasscodeURL(c.Context(), *login)
+	if err != nil {
+		return err
+	}
+	f.console.Notef("Get a one-time passcode at %s\n", console.Clean(page))
+	login.Passcode, err = f.console.Password(c.Context(), "Passcode: ")
+	if err == nil && login.Passcode == "" {
+		return console.ErrNoAnswer
+	}
+	return err
 }
 
 // Environment variables that keep secrets out of the list of processes. The user's

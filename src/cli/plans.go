@@ -1,33 +1,32 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"strconv"
+
+	"github.com/spf13/cobra"
+)
 
 func newPlans(f *factory) *cobra.Command {
-	var asJSON bool
 	c := &cobra.Command{
 		Use:   "plans",
 		Short: "View the preconfigured plans available",
 		Args:  exactly(f),
-		RunE: func(c *cobra.Command, _ []string) error {
-			api, err := f.api()
-			if err != nil {
-				return err
-			}
-			plans, err := api.Plans(c.Context())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return f.console.JSON(plans.Raw)
-			}
-			rows := make([][]string, 0, len(plans.Value))
-			for _, plan := range plans.Value {
-				rows = append(rows, []string{plan.Name, plan.ID, plan.Description})
-			}
-			f.console.Table([]string{"Name", "ID", "Description"}, rows)
-			return nil
-		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, jsonHelp)
+	o := f.outputFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		api, err := f.api()
+		if err != nil {
+			return err
+		}
+		plans, err := api.Plans(c.Context())
+		if err != nil {
+			return err
+		}
+		rows := make([][]string, 0, len(plans.Value))
+		for _, plan := range plans.Value {
+			rows = append(rows, []string{plan.Name, plan.ID, plan.Description, strconv.Itoa(plan.MasterInstances), strconv.Itoa(plan.WorkerInstances)})
+		}
+		return f.showTable(c.Context(), o, plans.Raw, 2, []string{"Name", "ID", "Description", "Masters", "Workers"}, rows)
+	}
 	return c
 }

@@ -121,6 +121,33 @@ func loggedIn(t *testing.T) (*world, string) {
 	return w, dir
 }
 
+func TestPasscodeIsAskedFor(t *testing.T) {
+	t.Parallel()
+	w, dir := start(t)
+	s := newSession(t, dir, "login", "-a", w.api.URL, "--sso", "--ca-cert", "ca.pem")
+	s.await(`Get a one-time passcode at https://sso.example.com/passcode\r\nPasscode: `)
+	s.send("0neT1me\n")
+	shown := s.end(0)
+	if strings.Contains(shown, "0neT1me") || !strings.Contains(shown, "User: sam\r\n") {
+		t.Errorf("it shows %q", shown)
+	}
+}
+
+func TestUpgradesShowAboveABarOnATerminal(t *testing.T) {
+	t.Parallel()
+	w, dir := loggedIn(t)
+	w.mu.Lock()
+	w.add("demo", 3)
+	w.add("other", 3)
+	w.mu.Unlock()
+	shown := newSession(t, dir, "upgrade-clusters", "--canaries", "demo", "-c", "other", "--wait", "--non-interactive").end(0)
+	for _, want := range []string{"Upgrading cluster succeeded: demo", "Finished upgrading cluster: other", "Upgrading clusters", " is done."} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q does not show in %q", want, shown)
+		}
+	}
+}
+
 func TestPasswordDoesNotShow(t *testing.T) {
 	t.Parallel()
 	w, dir := start(t)
@@ -190,7 +217,7 @@ func TestInterruptDetaches(t *testing.T) {
 	s.await(`50 %.*master/0`)
 	s.send(ctrlC)
 	shown := s.end(2)
-	for _, want := range []string{"Stopped watching: the creation of cluster demo goes on.", "See how it goes with 'pks cluster demo'."} {
+	for _, want := range []string{"Stopped watching: the creation of cluster demo goes on.", "Attach again with 'pks watch demo'."} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q does not show in %q", want, shown)
 		}

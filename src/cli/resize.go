@@ -6,65 +6,37 @@ import (
 	"github.com/spf13/cobra"
 
 	v1 "github.com/pks-community/pks-release/src/api/v1"
-	"github.com/pks-community/pks-release/src/pks"
 )
 
-type resizeOptions struct {
-	workers        int32
-	asJSON         bool
-	wait           bool
-	nonInteractive bool
-}
-
 func newResize(f *factory) *cobra.Command {
-	var o resizeOptions
+	var workers int32
+	var pools, tags string
 	c := &cobra.Command{
 		Use:     "resize " + clusterName,
 		Short:   "Changes the number of worker nodes for a cluster",
 		Example: "  " + f.name + " resize my-cluster --num-nodes 5",
 		Args:    exactly(f, clusterName),
-		RunE:    func(c *cobra.Command, args []string) error { return f.resize(c, args[0], o) },
 	}
+	o := f.changeFlags(c).withDryRun(c)
 	flags := c.Flags()
-	flags.Int32VarP(&o.workers, "num-nodes", "n", 0, "Number of worker nodes")
-	flags.BoolVar(&o.asJSON, "json", false, jsonHelp+". Only applicable when used with --wait flag")
-	flags.BoolVar(&o.wait, "wait", false, waitHelp)
-	flags.BoolVar(&o.nonInteractive, "non-interactive", false, nonInteractiveHelp)
+	flags.Int32VarP(&workers, "num-nodes", "n", 0, "Number of worker nodes")
+	flags.StringVar(&pools, "node-pool-instances", "", poolsHelp)
+	flags.StringVar(&tags, "tags", "", tagsHelp)
+	flags.Lookup("json").Usage += ". Only applicable when used with --wait flag"
+	c.RunE = func(c *cobra.Command, args []string) error {
+		var change v1.UpdateClusterParameters
+		question := fmt.Sprintf("Are you sure you want to resize cluster %s? (y/n)", args[0])
+		if flags.Changed("num-nodes") {
+			n := int(workers)
+			change.KubernetesWorkerInstances = &n
+			question = fmt.Sprintf("Are you sure you want to resize cluster %s to %d worker nodes? (y/n)", args[0], n)
+		} else if !flags.Changed("node-pool-instances") {
+			return usagef(c, "--num-nodes (-n) must be given.")
+		}
+		if err := readPoolsAndTags(c, pools, tags, &change); err != nil {
+			return err
+		}
+		return f.updateCluster(c, args[0], change, o, question)
+	}
 	return c
-}
-
-func (f *factory) resize(c *cobra.Command, name string, o resizeOptions) error {
-	if !c.Flags().Changed("num-nodes") {
-		return usagef(c, "--num-nodes (-n) must be given.")
-	}
-	ctx := c.Context()
-	api, err := f.api()
-	if err != nil {
-		return err
-	}
-	if !o.nonInteractive {
-		question := fmt.Sprintf("Are you sure you want to resize cluster %s to %d worker nodes? (y/n)", name, o.workers)
-		if err := f.confirm(c, question); err != nil {
-			return err
-		}
-	}
-	follower := f.newFollower(api, name, pks.ActionUpdate)
-	if o.wait {
-		if err := follower.Mark(ctx); err != nil {
-			return err
-		}
-	}
-	workers := int(o.workers)
-	if _, err := api.UpdateCluster(ctx, name, v1.UpdateClusterParameters{KubernetesWorkerInstances: &workers}); err != nil {
-		return changing(name, err)
-	}
-	if !o.wait {
-		f.monitorHint(name)
-		return nil
-	}
-	outcome, err := follower.Follow(ctx)
-	if err != nil {
-		return err
-	}
-	return f.showCluster(outcome.Cluster, o.asJSON)
 }

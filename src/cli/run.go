@@ -40,7 +40,7 @@ func Run(ctx context.Context, args []string, system System) int {
 	if !f.began {
 		err = &usageError{text: err.Error(), command: f.command}
 	}
-	failure := f.describe(ctx, err)
+	failure := f.suggest(ctx, err, f.describe(ctx, err))
 	if failure.quiet {
 		for _, line := range append([]string{failure.what}, failure.hints...) {
 			f.console.Notef("%s\n", console.Clean(line))
@@ -70,13 +70,39 @@ func newRoot(f *factory) *cobra.Command {
 	root.AddCommand(
 		newLogin(f),
 		newLogout(f),
+		newTargets(f),
+		newTarget(f),
 		newPlans(f),
 		newCreateCluster(f),
 		newCluster(f),
 		newClusters(f),
 		newResize(f),
 		newDeleteCluster(f),
+		newUpdateCluster(f),
+		newUpgradeCluster(f),
+		newUpgradeClusters(f),
+		newTask(f),
+		newTasks(f),
+		newCancelTask(f),
 		newGetCredentials(f),
+		newCredential(f),
+		newDoctor(f),
+		newDescribe(f),
+		newApply(f),
+		newExport(f),
+		newWatch(f),
+		newCancel(f),
+		newRetry(f),
+		newHistory(f),
+		newLock(f),
+		newUnlock(f),
+		newQuotas(f),
+		newQuota(f),
+		newSetQuota(f),
+		newDeleteQuota(f),
+		newUsage(f),
 	)
+	root.AddCommand(f.profileCommands()...)
+	f.complete(root)
 	return root
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	v1 "github.com/pks-community/pks-release/src/api/v1"
 	"github.com/pks-community/pks-release/src/cli"
 )
 
@@ -82,12 +83,21 @@ func TestScripts(t *testing.T) {
 
 func switches(w *world) map[string]func() {
 	return map[string]func(){
-		"no-info":        func() { w.noInfo = true },
-		"no-events":      func() { w.noEvents = true },
-		"hang":           func() { w.hang = true },
-		"fails":          func() { w.fails = true },
-		"stuck":          func() { w.stuck = true },
-		"broken":         func() { w.broken = true },
+		"no-info":    func() { w.noInfo = true },
+		"no-events":  func() { w.noEvents = true },
+		"hang":       func() { w.hang = true },
+		"fails":      func() { w.fails = true },
+		"stuck":      func() { w.stuck = true },
+		"broken":     func() { w.broken = true },
+		"up-to-date": func() { w.upToDate = true },
+		"behind": func() {
+			for _, c := range w.clusters {
+				c.AvailableUpgrades = []v1.Upgrade{{Component: "pks", Version: "1.1.0-build.2"}}
+			}
+		},
+		"mended":         func() { w.broken, w.stuck = false, false },
+		"queues":         func() { w.queues = true },
+		"fail-turns":     func() { w.failTurns = true },
 		"short-tokens":   func() { w.lifetime = 10 * time.Second },
 		"expire-access":  func() { clear(w.access) },
 		"expire-refresh": func() { clear(w.refresh) },

@@ -2,8 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -16,8 +14,7 @@ import (
 // preview_unavailable for a broker that cannot tell, broker_unavailable,
 // broker_refused and operation_in_progress.
 func (e *Engine) Preview(ctx context.Context, c pks.Cluster, requestID string) (osb.Preview, error) {
-	isNew := c.ID == ""
-	if isNew {
+	if c.ID == "" {
 		c.ID = uuid.NewString()
 	}
 	preview, err := e.cfg.Broker.Preview(ctx, osb.Instance{
@@ -28,7 +25,7 @@ func (e *Engine) Preview(ctx context.Context, c pks.Cluster, requestID string) (
 		return preview, nil
 	case kind == "":
 		return osb.Preview{}, err // the caller's own context has ended
-	case kind == osb.NotFound, isNew && saysNotFound(err):
+	case kind == osb.NotFound: // an older broker
 		return osb.Preview{}, pks.Failf(pks.CodePreviewUnavailable, "The broker cannot tell what this request would do.").WithCause(err)
 	case kind == osb.Gone:
 		return osb.Preview{}, deploymentLost(c, err)
@@ -39,11 +36,4 @@ func (e *Engine) Preview(ctx context.Context, c pks.Cluster, requestID string) (
 	default:
 		return osb.Preview{}, refusal(err)
 	}
-}
-
-// saysNotFound tells whether the broker misses the deployment. Brokers that only
-// compare with what exists say so in several ways.
-func saysNotFound(err error) bool {
-	e, ok := errors.AsType[*osb.Error](err)
-	return ok && (e.Kind == osb.Gone || strings.Contains(e.Description, "not found"))
 }

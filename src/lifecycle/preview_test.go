@@ -68,8 +68,7 @@ func TestPreviewFailuresAreOfTheCatalogue(t *testing.T) {
 	}{
 		{osb.NotFound, false, pks.CodePreviewUnavailable},
 		{osb.NotFound, true, pks.CodePreviewUnavailable},
-		{osb.Gone, true, pks.CodePreviewUnavailable},
-		{osb.Fault, true, pks.CodePreviewUnavailable},
+		{osb.Fault, true, pks.CodeBrokerRefused},
 		{osb.Fault, false, pks.CodeBrokerRefused},
 		{osb.Gone, false, pks.CodeDeploymentLost},
 		{osb.Unavailable, false, pks.CodeBrokerUnavailable},
@@ -83,7 +82,7 @@ func TestPreviewFailuresAreOfTheCatalogue(t *testing.T) {
 		}
 		broken := &osb.Error{Kind: test.kind, Call: "preview"}
 		if test.kind == osb.Fault {
-			broken.Description = "bosh deployment 'service-instance_1' not found"
+			broken.Description = "vm_type not found"
 		}
 		r.broker.script = failing("preview", broken)
 		if _, err := r.Preview(t.Context(), c, "req"); pks.AsFailure(err).Code != test.want {

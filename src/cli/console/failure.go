@@ -15,7 +15,10 @@ func (c *Console) Fail(what string, hints ...string) {
 	}
 }
 
-// coloured follows https://no-color.org and CLICOLOR.
-func (c *Console) coloured() bool {
-	return isTerminal(c.err) && c.getenv("TERM") != "dumb" && c.getenv("NO_COLOR") == "" && c.getenv("CLICOLOR") != "0"
+// coloured tells whether errors are shown in colour.
+func (c *Console) coloured() bool { return c.paints(c.err) }
+
+// paints follows https://no-color.org and CLICOLOR.
+func (c *Console) paints(stream any) bool {
+	return isTerminal(stream) && c.getenv("TERM") != "dumb" && c.getenv("NO_COLOR") == "" && c.getenv("CLICOLOR") != "0"
 }

@@ -21,6 +21,7 @@ type Credentials struct {
 	Access   pks.Secret `yaml:"access_token"`
 	Refresh  pks.Secret `yaml:"refresh_token"`
 
+	Target  string `yaml:"target,omitempty"` // name of the place; its host when empty
 	UAA     string `yaml:"uaa_url,omitempty"`
 	Timeout int    `yaml:"timeout,omitempty"` // seconds; 0 for the default
 

@@ -16,6 +16,7 @@ import (
 // its secret.
 type Login struct {
 	Target    Target
+	Name      string // of the target; its host when empty
 	TLS       apiclient.TLS
 	Timeout   time.Duration // of a request; 0 for the default
 	UserAgent string
@@ -23,7 +24,9 @@ type Login struct {
 	Username string
 	Password pks.Secret
 
-	ClientName   string // wins over Username
+	Passcode pks.Secret // one-time code of a person; wins over Username
+
+	ClientName   string // wins over both
 	ClientSecret pks.Secret
 }
 
@@ -37,8 +40,9 @@ func (s *Store) Login(ctx context.Context, login Login) error {
 	if err != nil {
 		return err
 	}
-	return s.Replace(ctx, Credentials{
+	return s.Settle(ctx, Credentials{
 		API:      login.Target.API,
+		Target:   login.Name,
 		CACert:   string(login.TLS.CA),
 		Username: name,
 		SkipTLS:  login.TLS.SkipVerify,
@@ -92,6 +96,24 @@ func findUAA(ctx context.Context, login Login) (string, error) {
 	return info.UAA.URL, nil
 }
 
+// PasscodeURL is the page on which a person gets a one-time code.
+func PasscodeURL(ctx context.Context, login Login) (string, error) {
+	address, err := findUAA(ctx, login)
+	if err != nil {
+		return "", err
+	}
+	client, err := newUAA(address, login.TLS, cliClient, "")
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	info, err := client.Info(ctx)
+	if err != nil || info.PasscodeURL == "" {
+		return address + "/passcode", err
+	}
+	return info.PasscodeURL, nil
+}
+
 func (l Login) grant(ctx context.Context, address string) (tokens uaa.Tokens, name string, err error) {
 	id, secret := cliClient, pks.Secret("")
 	if l.ClientName != "" {
@@ -110,6 +132,10 @@ func (l Login) grant(ctx context.Context, address string) (tokens uaa.Tokens, na
 	if l.ClientName != "" {
 		tokens, err = client.ClientCredentials(ctx)
 		return tokens, l.ClientName, err
+	}
+	if l.Passcode != "" {
+		tokens, err = client.Passcode(ctx, l.Passcode)
+		return tokens, userName(tokens.Access), err
 	}
 	tokens, err = client.Password(ctx, l.Username, l.Password)
 	return tokens, l.Username, err

@@ -22,8 +22,15 @@ var (
 // lockWait bounds the wait for another process that renews the token.
 const lockWait = 60 * time.Second
 
-// Store is creds.yml.
-type Store struct{ path string }
+// EnvTarget names the target to use, whatever the current one is.
+const EnvTarget = "PKS_TARGET"
+
+// Store is creds.yml, the login at the current target; or that of another target,
+// which EnvTarget names.
+type Store struct {
+	folder string // of creds.yml and everything beside it
+	path   string
+}
 
 // NewStore finds creds.yml: in PKS_HOME, or in ~/.pks. It touches nothing.
 func NewStore(getenv func(string) string) (*Store, error) {
@@ -38,7 +45,11 @@ func NewStore(getenv func(string) string) (*Store, error) {
 		}
 		folder = filepath.Join(home, ".pks")
 	}
-	return &Store{path: filepath.Join(folder, "creds.yml")}, nil
+	store := &Store{folder: folder, path: filepath.Join(folder, "creds.yml")}
+	if target := getenv(EnvTarget); target != "" {
+		return store.at(target)
+	}
+	return store, nil
 }
 
 // Path is where creds.yml is, or will be.

@@ -101,10 +101,7 @@ func refresh(ctx context.Context, c Credentials) (uaa.Tokens, error) {
 // left says how long the token is good for, as far as it tells: an opaque one
 // does not.
 func (t *Tokens) left(token pks.Secret) (left time.Duration, known bool) {
-	// The signature is the API's business; any algorithm will do to look inside.
-	parsed, err := jwt.ParseSigned(token.Reveal(), []jose.SignatureAlgorithm{
-		jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.HS256,
-	})
+	parsed, err := parseToken(token)
 	if err != nil {
 		return 0, false
 	}
@@ -113,4 +110,27 @@ func (t *Tokens) left(token pks.Secret) (left time.Duration, known bool) {
 		return 0, false
 	}
 	return claims.Expiry.Time().Sub(t.now()), true
+}
+
+// userName is whom the token is for; empty when it does not tell.
+func userName(token pks.Secret) string {
+	parsed, err := parseToken(token)
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		UserName string `json:"user_name"`
+	}
+	if err := parsed.UnsafeClaimsWithoutVerification(&claims); err != nil {
+		return ""
+	}
+	return claims.UserName
+}
+
+// parseToken looks inside. The signature is the API's business; any algorithm will
+// do.
+func parseToken(token pks.Secret) (*jwt.JSONWebToken, error) {
+	return jwt.ParseSigned(token.Reveal(), []jose.SignatureAlgorithm{
+		jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.HS256,
+	})
 }

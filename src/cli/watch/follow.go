@@ -42,6 +42,8 @@ type Follower struct {
 	Name     string
 	Action   pks.Action
 	Progress func() console.Progress // begins the display, when Follow does
+	// Operation, if not empty, is the only one whose events are shown.
+	Operation string
 
 	progress  console.Progress
 	uuid      string
@@ -87,34 +89,15 @@ func (f *Follower) Follow(ctx context.Context) (Outcome, error) {
 }
 
 func (f *Follower) follow(ctx context.Context) (Outcome, error) {
-	pause := shortestPause
-	var since time.Time // of the outage; zero while there is none
-	for {
+	var outcome Outcome
+	err := poll(ctx, f.progress.Note, func(ctx context.Context) (bool, bool, error) {
 		news, end, err := f.look(ctx)
-		switch {
-		case err == nil && end != nil:
-			return *end, nil
-		case err == nil:
-			since = time.Time{}
-		case !passing(err) || ctx.Err() != nil:
-			return Outcome{}, err
-		case since.IsZero():
-			since = time.Now()
-			f.progress.Note("The API does not answer; the operation goes on, and so does the watch.")
-		case time.Since(since) > outage:
-			return Outcome{}, err
+		if end != nil {
+			outcome = *end
 		}
-		if pause = min(pause*5/4, longestPause); news {
-			pause = shortestPause
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return Outcome{}, ctx.Err()
-		case <-timer.C:
-		}
-	}
+		return news, end != nil, err
+	})
+	return outcome, err
 }
 
 // look reads the cluster first and the events then: once the cluster's state is
@@ -205,6 +188,9 @@ func (f *Follower) events(ctx context.Context) ([]v1.Event, error) {
 
 func (f *Follower) show(events []v1.Event) {
 	for _, event := range events {
+		if f.Operation != "" && event.OperationID != f.Operation {
+			continue
+		}
 		done := event.State == "finished" || event.State == "failed"
 		if event.State == "failed" && event.Stage != "" {
 			f.detail = event.Message
@@ -220,10 +206,15 @@ func line(event v1.Event) string {
 	if event.State == "in_progress" || event.State == "failed" && event.Stage == "" {
 		return ""
 	}
-	if at, err := time.Parse(time.RFC3339, event.Time); err == nil {
-		return at.Local().Format(time.TimeOnly) + " " + event.Message
+	message := event.Message
+	if event.Stage == "" && event.BOSHTask != 0 && event.State == "" {
+		// The Director warns without a stage.
+		message = "Warning: " + strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(event.Message), ":"))
 	}
-	return event.Message
+	if at, err := time.Parse(time.RFC3339, event.Time); err == nil {
+		return at.Local().Format(time.TimeOnly) + " " + message
+	}
+	return message
 }
 
 // passing tells whether trying again may help.
