@@ -1,3 +1,4 @@
+// Package bench measures the product and holds it to its figures (README.md).
 package bench
 
 import (

@@ -38,7 +38,7 @@ type stack struct {
 	flags  []string
 	client *http.Client
 	as     *syscall.Credential // who runs the programs; nil: who runs the tests
-	bin    string              // where they are
+	bin    string              // where they are; empty: where they were built
 	real   *realMachines       // nil: simulated ones
 }
 
@@ -128,7 +128,14 @@ func (s *stack) patience() time.Duration {
 
 func (s *stack) local(args ...string) result {
 	s.t.Helper()
-	return s.exec(filepath.Join(s.bin, "pks-local"), nil, append(args, "--data-dir", s.dir)...)
+	return s.exec(s.program("pks-local"), nil, append(args, "--data-dir", s.dir)...)
+}
+
+func (s *stack) program(name string) string {
+	if s.bin == "" {
+		return filepath.Join(built.bin, name)
+	}
+	return filepath.Join(s.bin, name)
 }
 
 // pks runs the command line with a home of its own inside the data folder.
@@ -140,7 +147,7 @@ func (s *stack) pks(args ...string) result {
 // pksAs keeps one log-in per home, so that several users can act in one test.
 func (s *stack) pksAs(home string, args ...string) result {
 	s.t.Helper()
-	return s.exec(filepath.Join(s.bin, "pks"), s.env(home), args...)
+	return s.exec(s.program("pks"), s.env(home), args...)
 }
 
 func (s *stack) env(home string) []string {

@@ -344,6 +344,27 @@ func TestUpgradeAfterAFailedDeployIsNotTakenForDone(t *testing.T) {
 	}
 }
 
+// A deploy that failed has left the manifest of before it; who upgrades then still means what was asked for.
+func TestUpgradeAfterAFailedUpdateDeploysWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.created("i1", `{"a":1}`)
+	h.accepted(h.update("i1", testPlan, `{"a":2}`))
+	h.director.finish(2, director.Errored)
+	h.tick()
+	got := h.send("PATCH", "/mgmt/service_instances/i1?operation_type=upgrade", `{"plan_id":"`+testPlan+`","context":{},"parameters":{"a":2}}`)
+	if got.Status != 202 {
+		t.Fatalf("%d %s", got.Status, got.Body)
+	}
+	h.director.finish(3, director.Done)
+	h.tick()
+	h.director.mu.Lock()
+	defer h.director.mu.Unlock()
+	if deployed := *h.director.deployments[deploymentName("i1")]; !strings.Contains(deployed, `{\"a\":2}`) {
+		t.Errorf("deployed: %s", deployed)
+	}
+}
+
 func TestProcessingAMissingDeploymentIsGone(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)

@@ -36,7 +36,7 @@ func (b *Broker) serveProcess(w http.ResponseWriter, r *http.Request) {
 	var operation string
 	if kind == opUpgrade {
 		var spec domain.UpdateServiceSpec
-		spec, err = b.upgrade(ctx, id, p, details.RawContext)
+		spec, err = b.upgrade(ctx, id, p, details.RawContext, details.RawParameters)
 		operation = spec.OperationData
 	} else {
 		operation, err = b.recreate(ctx, id, p)

@@ -63,11 +63,13 @@ func updateParams(d domain.UpdateDetails, parameters json.RawMessage) (json.RawM
 	}{d.ServiceID, d.PlanID, parameters, d.PreviousValues, contextOf(d.RawContext), d.MaintenanceInfo})
 }
 
-// upgradeParams is {"context": {…}} or {"context": null}.
-func upgradeParams(context json.RawMessage) (json.RawMessage, error) {
+// upgradeParams is {"context": {…}} or {"context": null}. A platform that knows what was asked for
+// sends the parameters along: after a failed update the manifest does not hold them yet.
+func upgradeParams(context, parameters json.RawMessage) (json.RawMessage, error) {
 	return encodeParams(struct {
-		Context json.RawMessage `json:"context"`
-	}{contextOf(context)})
+		Context    json.RawMessage `json:"context"`
+		Parameters json.RawMessage `json:"parameters,omitempty"`
+	}{contextOf(context), parameters})
 }
 
 // bindParams is the request of a binding.

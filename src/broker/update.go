@@ -49,7 +49,7 @@ func (b *Broker) updateOrUpgrade(ctx context.Context, instanceID string, details
 		if err != nil {
 			return opUpgrade, domain.UpdateServiceSpec{}, err
 		}
-		spec, err := b.upgrade(ctx, instanceID, p, details.RawContext)
+		spec, err := b.upgrade(ctx, instanceID, p, details.RawContext, nil)
 		return opUpgrade, spec, err
 	}
 	spec, err := b.update(ctx, instanceID, details, parameters)

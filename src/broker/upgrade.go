@@ -18,11 +18,12 @@ import (
 var errGone = errors.New("the deployment does not exist")
 
 // upgrade regenerates an instance's manifest with what the broker offers now and
-// deploys it. When that would change nothing, it is settled at once: not async.
-func (b *Broker) upgrade(ctx context.Context, instanceID string, p config.Plan, requestContext json.RawMessage) (domain.UpdateServiceSpec, error) {
+// deploys it. When that would change nothing, it is settled at once: not async. Parameters
+// may be nil: those of the deployed manifest.
+func (b *Broker) upgrade(ctx context.Context, instanceID string, p config.Plan, requestContext, parameters json.RawMessage) (domain.UpdateServiceSpec, error) {
 	none := domain.UpdateServiceSpec{}
 	b.logger.InfoContext(ctx, "upgrading instance", "cluster", instanceID, "request_id", requestID(ctx))
-	params, err := upgradeParams(requestContext)
+	params, err := upgradeParams(requestContext, parameters)
 	if err != nil {
 		return none, err
 	}
