@@ -272,7 +272,7 @@ func TestKilledAtAnyBoundaryEndsAsIfNot(t *testing.T) {
 			if boundaries < 10 {
 				t.Fatalf("only %d boundaries", boundaries)
 			}
-			for at := 1; at <= boundaries; at++ {
+			for _, at := range everyBoundary(boundaries) {
 				t.Run(fmt.Sprint("boundary ", at), func(t *testing.T) {
 					t.Parallel()
 					got, _ := st.run(t, at)
