@@ -163,6 +163,9 @@ func (d *Driver) forget(ctx context.Context, v *vm) error {
 func (d *Driver) Delete(ctx context.Context, cid string) error {
 	v, err := d.find(cid)
 	if errors.Is(err, machine.ErrNotFound) {
+		if filepath.Base(cid) != cid || cid == "." || cid == ".." {
+			return nil // ids come from outside, too; this is not one of a machine
+		}
 		return machine.RemoveTree(d.machineDir(cid))
 	}
 	defer v.mu.Unlock()

@@ -259,6 +259,16 @@ func TestAMachineThatCannotBeIsRefusedAndLeavesNothing(t *testing.T) {
 	if err := d.DeleteDisk(t.Context(), "../machines"); err == nil {
 		t.Error("a path is the id of a disk")
 	}
+	for _, cid := range []string{"..", ".", "../disks", ""} {
+		if err := d.Delete(t.Context(), cid); err != nil {
+			t.Errorf("delete %q: %v", cid, err)
+		}
+	}
+	for _, dir := range []string{"machines", "disks", "segments"} {
+		if _, err := os.Stat(filepath.Join(o.Dir, dir)); err != nil {
+			t.Error(err)
+		}
+	}
 	if _, err := d.Apply(t.Context(), "vm-none", worker(o, 1)); !errors.Is(err, machine.ErrNotFound) {
 		t.Errorf("apply to no machine: %v", err)
 	}
