@@ -92,8 +92,10 @@ func (s *stack) checkPods() {
 	}
 }
 
-func TestKubernetesRoot(t *testing.T) {
-	s := realStack(t, "root")
+// wholeLife takes a cluster of 1+2 from its creation to its end, with everything that may befall it.
+func wholeLife(t *testing.T, mode string) {
+	t.Helper()
+	s := realStack(t, mode)
 	s.login("client", "admin")
 	took := s.create("demo", "small")
 	t.Logf("a cluster of 1+2 was Ready in %s", took.Round(time.Millisecond))
@@ -103,6 +105,8 @@ func TestKubernetesRoot(t *testing.T) {
 	s.upgradeUnderLoad("demo", 1, 2)
 	s.must(s.pks("delete-cluster", "demo", "--wait", "--non-interactive"))
 }
+
+func TestKubernetesRoot(t *testing.T) { wholeLife(t, "root") }
 
 // Three masters and two workers: nobody who uses the application or the API may notice an upgrade.
 func TestKubernetesHighlyAvailable(t *testing.T) {
@@ -117,17 +121,7 @@ func TestKubernetesHighlyAvailable(t *testing.T) {
 	s.must(s.pks("delete-cluster", "big", "--wait", "--non-interactive"))
 }
 
-func TestKubernetesRootless(t *testing.T) {
-	s := realStack(t, "rootless")
-	s.login("client", "admin")
-	took := s.create("demo", "small")
-	t.Logf("a cluster of 1+2 was Ready in %s", took.Round(time.Millisecond))
-	s.life("demo")
-	s.trouble()
-	s.crash()
-	s.upgradeUnderLoad("demo", 1, 2)
-	s.must(s.pks("delete-cluster", "demo", "--wait", "--non-interactive"))
-}
+func TestKubernetesRootless(t *testing.T) { wholeLife(t, "rootless") }
 
 // Nodes and pods are simulated here, the control plane is not.
 func TestKubernetesKwok(t *testing.T) {

@@ -25,6 +25,12 @@ func flagsOf117(t *testing.T, program string) []string {
 // builtKubernetes are the folders of the built versions; the test is skipped without them.
 func builtKubernetes(t *testing.T) []kubernetes.Release {
 	t.Helper()
+	return Binaries(t).Kubernetes
+}
+
+// Binaries are what 'make kubernetes' has built; the test is skipped without it.
+func Binaries(t *testing.T) kubernetes.Binaries {
+	t.Helper()
 	recipes, err := kubernetes.FindRecipes("", "../../../../tools/kubernetes")
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +46,7 @@ func builtKubernetes(t *testing.T) []kubernetes.Release {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return built.Kubernetes
+	return built
 }
 
 // TestGoneFlagsAreThoseOfThePrograms holds the tables against the programs: a flag of 1.17 is taken by the

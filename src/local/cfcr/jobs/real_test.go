@@ -1,7 +1,6 @@
 package jobs_test
 
 import (
-	"errors"
 	"maps"
 	"os"
 	"os/exec"
@@ -12,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pks-community/pks-release/src/local/kubernetes"
+	"github.com/pks-community/pks-release/src/local/cfcr/jobs"
 	"github.com/pks-community/pks-release/src/local/machine"
 	"github.com/pks-community/pks-release/src/local/machine/agent"
 )
@@ -21,21 +20,7 @@ import (
 // skipped where they have not been built.
 func packages(t *testing.T) map[string]string {
 	t.Helper()
-	recipes, err := kubernetes.FindRecipes("", "../../../../tools/kubernetes")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := kubernetes.DefaultDir()
-	if err != nil {
-		t.Skip(err)
-	}
-	built, err := kubernetes.Open(dir, recipes).Binaries()
-	if errors.Is(err, kubernetes.ErrNotBuilt) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	built := jobs.Binaries(t)
 	out := maps.Clone(built.Packages)
 	for _, release := range built.Kubernetes {
 		out["kubernetes-"+release.Version] = release.Dir
