@@ -20,10 +20,10 @@ func (s *stack) boshTables(args ...string) []table {
 	var out struct{ Tables []table }
 	text := s.must(s.bosh(append(args, "--json")...))
 	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		s.t.Fatalf("%v in %s", err, text)
+		s.fatalf("%v in %s", err, text)
 	}
 	if len(out.Tables) == 0 {
-		s.t.Fatalf("no table in %s", text)
+		s.fatalf("no table in %s", text)
 	}
 	return out.Tables
 }
@@ -116,7 +116,7 @@ func (s *stack) checkTask(id, subject string) {
 	s.t.Helper()
 	text := s.must(s.bosh("--tty", "task", id))
 	if !strings.Contains(text, "Task "+id+" done") || !strings.Contains(text, subject) {
-		s.t.Errorf("task %s:\n%s", id, text)
+		s.errorf("task %s:\n%s", id, text)
 	}
 	var out struct{ Lines []string }
 	if err := json.Unmarshal([]byte(s.must(s.bosh("task", id, "--json"))), &out); err != nil {
@@ -135,14 +135,14 @@ func (s *stack) checkTask(id, subject string) {
 			Total, Index       int
 		}
 		if err := json.Unmarshal([]byte(line), &event); err != nil {
-			s.t.Errorf("%v in %s", err, line)
+			s.errorf("%v in %s", err, line)
 			continue
 		}
 		seen[fmt.Sprintf("%s %v %s", event.Stage, event.Tags, event.State)] = true
 	}
 	for _, want := range []string{"Preparing deployment [] finished", "Updating instance [master] finished", "Updating instance [worker] finished"} {
 		if !seen[want] {
-			s.t.Errorf("no event %q among %v", want, seen)
+			s.errorf("no event %q among %v", want, seen)
 		}
 	}
 }

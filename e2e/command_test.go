@@ -51,7 +51,7 @@ func (c *command) awaitLine(words string) {
 		}
 		if err != nil {
 			_ = c.cmd.Wait()
-			c.s.t.Fatalf("it ended without %q:\n%s%s", words, c.stdout.String(), c.stderr.String())
+			c.s.fatalf("it ended without %q:\n%s%s", words, c.stdout.String(), c.stderr.String())
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (s *stack) status() status {
 	var st status
 	out := s.local("status", "--json").stdout
 	if err := json.Unmarshal([]byte(out), &st); err != nil {
-		s.t.Fatalf("%v in %q", err, out)
+		s.fatalf("%v in %q", err, out)
 	}
 	return st
 }
@@ -36,7 +36,7 @@ func (s *stack) pid(program string) int {
 			return c.PID
 		}
 	}
-	s.t.Fatalf("%s does not run", program)
+	s.fatalf("%s does not run", program)
 	return 0
 }
 
@@ -102,7 +102,7 @@ func (s *stack) settles(name string) clusterJSON {
 		a := s.send(request{method: "GET", path: fmt.Sprintf("/v1/clusters/%s/events?wait=10&after=%d", name, after), token: token})
 		var events []struct{ Seq int64 }
 		if err := json.Unmarshal([]byte(a.body), &events); err != nil {
-			s.t.Fatalf("%v in %s", err, a.body)
+			s.fatalf("%v in %s", err, a.body)
 		}
 		if len(events) > 0 {
 			after = events[len(events)-1].Seq
@@ -128,7 +128,7 @@ func (s *stack) madeOnce(name string) {
 		counts[row["description"]]++
 	}
 	if counts["create deployment"] != 1 {
-		s.t.Errorf("tasks of %s: %v, want one deploy", deployment, counts)
+		s.errorf("tasks of %s: %v, want one deploy", deployment, counts)
 	}
 }
 

@@ -123,6 +123,6 @@ func (s *stack) addressOf(name string) string {
 			return fields[0]
 		}
 	}
-	s.t.Fatalf("%s is not among the clusters' names:\n%s", name, raw)
+	s.fatalf("%s is not among the clusters' names:\n%s", name, raw)
 	return ""
 }

@@ -74,7 +74,7 @@ func (s *stack) agentOf(component string) int {
 	s.t.Helper()
 	all := s.processes(component)
 	if len(all) == 0 {
-		s.t.Fatalf("no process %s runs", component)
+		s.fatalf("no process %s runs", component)
 	}
 	for pid := all[0]; pid > 1; pid = parent(pid) {
 		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
@@ -82,7 +82,7 @@ func (s *stack) agentOf(component string) int {
 			return pid
 		}
 	}
-	s.t.Fatalf("%s runs on no machine", component)
+	s.fatalf("%s runs on no machine", component)
 	return 0
 }
 
@@ -90,7 +90,7 @@ func (s *stack) killOne(name string) int {
 	s.t.Helper()
 	all := s.processes(name)
 	if len(all) == 0 {
-		s.t.Fatalf("no process %s runs", name)
+		s.fatalf("no process %s runs", name)
 	}
 	if err := syscall.Kill(all[0], syscall.SIGKILL); err != nil {
 		s.t.Fatal(err)

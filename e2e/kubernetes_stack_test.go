@@ -73,7 +73,7 @@ func (s *stack) handOver(scratch string) {
 				s.t.Fatal(err)
 			}
 			if out, err := exec.Command("cp", "-a", from+"/.", to+"/").CombinedOutput(); err != nil {
-				s.t.Fatalf("copy %s: %v: %s", from, err, out)
+				s.fatalf("copy %s: %v: %s", from, err, out)
 			}
 		}
 	}
@@ -108,7 +108,7 @@ func (s *stack) readVersions() {
 	}
 	out := s.must(s.exec(s.program("pks-local"), nil, "kubernetes", "status", "--json"))
 	if err := json.Unmarshal([]byte(out), &status); err != nil || len(status.Kubernetes) != 2 {
-		s.t.Fatalf("two versions of Kubernetes should be there (%v):\n%s", err, out)
+		s.fatalf("two versions of Kubernetes should be there (%v):\n%s", err, out)
 	}
 	s.real.older, s.real.newer = status.Kubernetes[0].Version, status.Kubernetes[1].Version
 	s.real.kubectl = filepath.Join(status.Kubernetes[1].Dir, "bin", "kubectl")
@@ -170,7 +170,7 @@ func (s *stack) eventually(what string, problem func() string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%s: %s", what, last)
+			s.fatalf("%s: %s", what, last)
 		}
 		<-time.After(500 * time.Millisecond)
 	}

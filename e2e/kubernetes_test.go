@@ -84,10 +84,10 @@ func (s *stack) checkPods() {
 	for i, pod := range pods {
 		other := "http://" + ips[1-i] + ":8080/"
 		if out := s.must(s.kubectl("exec", pod, "--", "hello", "get", other)); !strings.Contains(out, pods[1-i]) {
-			s.t.Errorf("%s asks the other pod and hears %q", pod, out)
+			s.errorf("%s asks the other pod and hears %q", pod, out)
 		}
 		if out := s.must(s.kubectl("logs", pod)); !strings.Contains(out, "listens on") {
-			s.t.Errorf("the log of %s:\n%s", pod, out)
+			s.errorf("the log of %s:\n%s", pod, out)
 		}
 	}
 }
@@ -158,7 +158,7 @@ func (s *stack) life(cluster string) {
 	labels := s.must(s.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.labels}"))
 	for _, want := range []string{`"pks-system/cluster.name":"` + cluster + `"`, "pks-system/cluster.uuid"} {
 		if strings.Count(labels, want) != 2 {
-			s.t.Errorf("not every node has the label %s: %s", want, labels)
+			s.errorf("not every node has the label %s: %s", want, labels)
 		}
 	}
 }
@@ -238,7 +238,7 @@ func (s *stack) upgrade(cluster string) {
 	s.must(s.local("bump", "--kubernetes", s.real.newer))
 	s.must(s.pks("upgrade-cluster", cluster, "--wait", "--non-interactive"))
 	if out := s.must(s.kubectl("version")); !strings.Contains(out, "Server Version: v"+s.real.newer) {
-		s.t.Errorf("after the upgrade:\n%s", out)
+		s.errorf("after the upgrade:\n%s", out)
 	}
 }
 
@@ -252,10 +252,10 @@ func (s *stack) upgradeUnderLoad(cluster string, masters, workers int) {
 	failed, asked := load.stop()
 	s.t.Logf("%d requests during the upgrade, %d failed", asked, len(failed))
 	if asked < 50 {
-		s.t.Errorf("only %d requests were made", asked)
+		s.errorf("only %d requests were made", asked)
 	}
 	if masters > 1 && len(failed) > 0 {
-		s.t.Errorf("failed requests:\n%s", strings.Join(failed[:min(len(failed), 20)], "\n"))
+		s.errorf("failed requests:\n%s", strings.Join(failed[:min(len(failed), 20)], "\n"))
 	}
 	// The drains have brought all pods together on one node; new ones spread.
 	for _, replicas := range []string{"0", "2"} {

@@ -86,7 +86,7 @@ func (s *stack) cluster(name string) clusterJSON {
 	var c clusterJSON
 	out := s.must(s.pks("cluster", name, "--json"))
 	if err := json.Unmarshal([]byte(out), &c); err != nil {
-		s.t.Fatalf("%v in %s", err, out)
+		s.fatalf("%v in %s", err, out)
 	}
 	return c
 }
@@ -97,14 +97,14 @@ func (s *stack) checkCredentials(home, name string) {
 	s.t.Helper()
 	path := filepath.Join(s.dir, home, "kubeconfig")
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		s.t.Fatalf("kubeconfig: %v %v", info, err)
+		s.fatalf("kubeconfig: %v %v", info, err)
 	}
 	raw, err := clientcmd.LoadFromFile(path)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	if raw.CurrentContext != name {
-		s.t.Errorf("current context is %q", raw.CurrentContext)
+		s.errorf("current context is %q", raw.CurrentContext)
 	}
 	config, err := clientcmd.NewDefaultClientConfig(*raw, nil).ClientConfig()
 	if err != nil {
@@ -121,6 +121,6 @@ func (s *stack) checkCredentials(home, name string) {
 		s.t.Fatal(err)
 	}
 	if len(nodes.Items) != 2 {
-		s.t.Errorf("%d nodes, want 2", len(nodes.Items))
+		s.errorf("%d nodes, want 2", len(nodes.Items))
 	}
 }

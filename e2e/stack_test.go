@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -40,6 +41,7 @@ type stack struct {
 	as     *syscall.Credential // who runs the programs; nil: who runs the tests
 	bin    string              // where they are; empty: where they were built
 	real   *realMachines       // nil: simulated ones
+	said   []string            // what failed, to be said again below the logs
 }
 
 // startStack starts a stack and stops it when the test ends.
@@ -55,11 +57,26 @@ func begin(t *testing.T, s *stack) *stack {
 	t.Cleanup(func() {
 		if t.Failed() {
 			s.logTail()
+			t.Logf("what failed:\n%s", strings.Join(s.said, "\n"))
 		}
 		s.local("down")
 	})
 	s.up()
 	return s
+}
+
+// errorf fails the test and goes on. Where only the end of the output is kept, the reason is there too.
+func (s *stack) errorf(format string, args ...any) {
+	s.t.Helper()
+	s.said = append(s.said, fmt.Sprintf(format, args...))
+	s.t.Error(s.said[len(s.said)-1])
+}
+
+// fatalf fails the test and ends it.
+func (s *stack) fatalf(format string, args ...any) {
+	s.t.Helper()
+	s.errorf(format, args...)
+	s.t.FailNow()
 }
 
 // logTail shows the end of each program's log.
@@ -85,7 +102,7 @@ func (s *stack) up() {
 			return
 		}
 		if !strings.Contains(r.stderr, "is taken") {
-			s.t.Fatalf("pks-local up: %s%s", r.stdout, r.stderr)
+			s.fatalf("pks-local up: %s%s", r.stdout, r.stderr)
 		}
 		s.ports = 0
 	}
@@ -172,7 +189,7 @@ func (s *stack) exec(program string, env []string, args ...string) result {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		r.code = exit.ExitCode()
 	} else if err != nil {
-		s.t.Fatalf("%s %v: %v", filepath.Base(program), args, err)
+		s.fatalf("%s %v: %v", filepath.Base(program), args, err)
 	}
 	return r
 }
@@ -181,7 +198,7 @@ func (s *stack) exec(program string, env []string, args ...string) result {
 func (s *stack) must(r result) string {
 	s.t.Helper()
 	if r.code != 0 {
-		s.t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+		s.fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	return r.stdout
 }
@@ -191,15 +208,15 @@ func (s *stack) must(r result) string {
 func (s *stack) refused(r result, code int, words ...string) {
 	s.t.Helper()
 	if r.code != code {
-		s.t.Errorf("exit code %d, want %d\n%s%s", r.code, code, r.stdout, r.stderr)
+		s.errorf("exit code %d, want %d\n%s%s", r.code, code, r.stdout, r.stderr)
 	}
 	for _, w := range words {
 		if !strings.Contains(r.stderr, w) {
-			s.t.Errorf("%q is not in the message:\n%s", w, r.stderr)
+			s.errorf("%q is not in the message:\n%s", w, r.stderr)
 		}
 	}
 	if strings.Contains(r.stderr, "goroutine ") || strings.Count(r.stderr, "\n") > 4 {
-		s.t.Errorf("not a short message:\n%s", r.stderr)
+		s.errorf("not a short message:\n%s", r.stderr)
 	}
 }
 
@@ -225,7 +242,7 @@ func (s *stack) secret(name string) string {
 		s.t.Fatal(err)
 	}
 	if all[name] == "" {
-		s.t.Fatalf("there is no secret %s", name)
+		s.fatalf("there is no secret %s", name)
 	}
 	return all[name]
 }
@@ -314,7 +331,7 @@ func (s *stack) grant(form url.Values) string {
 		AccessToken string `json:"access_token"`
 	}
 	if err := json.Unmarshal([]byte(a.body), &token); err != nil || token.AccessToken == "" {
-		s.t.Fatalf("no token: %d %s", a.status, a.body)
+		s.fatalf("no token: %d %s", a.status, a.body)
 	}
 	return token.AccessToken
 }
