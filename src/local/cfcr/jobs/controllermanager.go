@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/pks-community/pks-release/src/local/machine/agent"
@@ -9,7 +10,7 @@ import (
 // controllerManager is reference/cluster-manifest.md §5.3.
 func controllerManager(t *template) {
 	ca := t.configFile("ca.pem", t.text("tls.kubernetes.ca"))
-	t.kubeconfig("kubeconfig", "system:kube-controller-manager", t.text("api-token"), ca)
+	config := t.kubeconfig("kubeconfig", "system:kube-controller-manager", t.text("api-token"), ca)
 	t.secretFile("cluster-signing-ca.pem", t.text("cluster-signing.certificate"))
 	t.secretFile("cluster-signing-key.pem", t.text("cluster-signing.private_key"))
 	t.secretFile("service-account-private-key.pem", t.text("service-account-private-key"))
@@ -21,6 +22,9 @@ func controllerManager(t *template) {
 	t.builtInProvider()
 	t.process("kube-controller-manager", append([]string{t.pkg("kubernetes", "bin", "kube-controller-manager")}, a.list()...),
 		t.proxies(""), t.healthy(a, 10257, "/healthz"), 10*time.Second)
+	if a.value("leader-elect") != "false" {
+		t.leads(cmp.Or(a.value("leader-elect-resource-name"), "kube-controller-manager"), config)
+	}
 }
 
 // serveLocally makes a server of a simulated machine listen on that machine's address, for all of them

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -10,7 +11,7 @@ import (
 // scheduler is reference/cluster-manifest.md §5.4.
 func scheduler(t *template) {
 	ca := t.configFile("ca.pem", t.text("tls.kubernetes.ca"))
-	t.kubeconfig("kubeconfig", "system:kube-scheduler", t.text("api-token"), ca)
+	config := t.kubeconfig("kubeconfig", "system:kube-scheduler", t.text("api-token"), ca)
 	const property = "kube-scheduler-configuration"
 	configuration := t.structure(property)
 	if configuration == nil {
@@ -24,6 +25,11 @@ func scheduler(t *template) {
 	t.serveLocally(a)
 	t.process("kube-scheduler", append([]string{t.pkg("kubernetes", "bin", "kube-scheduler")}, a.list()...),
 		nil, t.healthy(a, 10259, "/healthz"), 10*time.Second)
+	election, _ := configuration["leaderElection"].(map[string]any)
+	if election["leaderElect"] != false && a.value("leader-elect") != "false" {
+		name, _ := election["resourceName"].(string)
+		t.leads(cmp.Or(name, "kube-scheduler"), config)
+	}
 }
 
 const (

@@ -2,23 +2,14 @@ package process
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/pks-community/pks-release/src/local/cfcr/jobs"
 	"github.com/pks-community/pks-release/src/local/machine/isolation"
-)
-
-// How often a master is asked for its health: often until it is well, seldom afterwards.
-const (
-	askOften  = 250 * time.Millisecond
-	askSeldom = 2 * time.Second
 )
 
 // enterService makes a started master reachable from the host and has its health watched, upon which
@@ -45,10 +36,14 @@ func (v *vm) enterService(ctx context.Context) error {
 		}
 		v.box.forward = forward
 	}
+	ask, err := newHealthCheck(v.spec, dial)
+	if err != nil {
+		return fmt.Errorf("watch %s/%s: %w", v.spec.Group, v.spec.ID, err)
+	}
 	watch, stop := context.WithCancel(v.driver.ctx)
 	v.box.health = stop
 	segment := v.box.segment
-	v.driver.group.Go(func() { v.watchHealth(watch, segment, dial) })
+	v.driver.group.Go(func() { v.watchHealth(watch, segment, dial, ask) })
 	return nil
 }
 
@@ -81,54 +76,6 @@ func (v *vm) dialer(address netip.Addr) dialer {
 		}
 		return client.Dial(ctx, target)
 	}
-}
-
-// watchHealth asks a master for its health and tells of every change.
-func (v *vm) watchHealth(ctx context.Context, s *segment, dial dialer) {
-	client := &http.Client{
-		Timeout: statePatience,
-		Transport: &http.Transport{
-			DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
-			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a sign of life; nothing is sent or believed
-			// Each question shows that connections are taken.
-			DisableKeepAlives: true,
-		},
-	}
-	well := false
-	for {
-		wait := askOften
-		if well {
-			wait = askSeldom
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		now := healthy(ctx, client)
-		if ctx.Err() != nil {
-			return
-		}
-		if now != well {
-			well = now
-			v.logger.Info("health of a master changed", "healthy", well)
-			v.driver.route(s, v, dial, well)
-		}
-	}
-}
-
-// healthy tells whether a Kubernetes API serves. One that wants to know who asks does.
-func healthy(ctx context.Context, client *http.Client) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://kubernetes/readyz", nil)
-	if err != nil {
-		return false
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return false
-	}
-	_ = response.Body.Close()
-	return response.StatusCode < http.StatusInternalServerError
 }
 
 // route takes a master into service or out of it: for users by the load balancer, for machines by names.
