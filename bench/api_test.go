@@ -25,7 +25,7 @@ const (
 	mostAPIMB     = 512.0
 	mostIdle      = 0.01 // of a processor
 
-	listRequests = 100
+	listRequests = 200
 	idleFor      = 10 * time.Second
 )
 
@@ -92,10 +92,12 @@ func measureList(t *testing.T, api *runningAPI) {
 		}
 		times = append(times, took)
 	}
-	slices.Sort(times)
-	p99 := times[len(times)*99/100]
 	used = (api.busyFor(t) - used) / listRequests
-	t.Logf("list: p50 %s, p99 %s; %s of processors each", times[len(times)/2].Round(time.Millisecond), p99.Round(time.Millisecond), used)
+	first := times[0]
+	slices.Sort(times)
+	p99 := times[len(times)*99/100-1] // the nearest rank
+	t.Logf("list: p50 %s, p99 %s, first %s, longest %s; %s of processors each", times[len(times)/2].Round(time.Millisecond),
+		p99.Round(time.Millisecond), first.Round(time.Millisecond), times[len(times)-1].Round(time.Millisecond), used)
 	if p99 > longestList {
 		t.Errorf("p99 %s, more than %s", p99, longestList)
 	}

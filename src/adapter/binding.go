@@ -83,7 +83,8 @@ func apiServerOf(m bosh.BoshManifest) (map[string]any, error) {
 // createBinding makes a credential of its own for in.BindingID and returns the
 // kubeconfig that holds it (reference/pks-api.md §6.1). Parameters of the
 // request: "user", who asks; "suppress_cluster_role_binding", true to give no
-// rights.
+// rights; "service_account", true for one also in a cluster that people log in to;
+// "login_only", true to refuse any other cluster.
 func createBinding(ctx context.Context, in serviceadapter.CreateBindingParams) (serviceadapter.Binding, error) {
 	ctx, cancel := context.WithTimeout(ctx, bindingDeadline)
 	defer cancel()
@@ -96,11 +97,16 @@ func createBinding(ctx context.Context, in serviceadapter.CreateBindingParams) (
 	}
 	params := in.RequestParams.ArbitraryParams()
 	suppress, _ := params["suppress_cluster_role_binding"].(bool)
+	account, _ := params["service_account"].(bool)
+	if loginOnly, _ := params["login_only"].(bool); loginOnly && d.login == nil {
+		return serviceadapter.Binding{}, refuse("Users of UAA cannot log in to cluster %s.", d.record.Spec.ClusterName).
+			WithRemedy("Ask the cluster's owner for credentials; only plans with OIDC let everybody log in.")
+	}
 	k, err := d.connect(ctx)
 	if err != nil {
 		return serviceadapter.Binding{}, err
 	}
-	if d.login != nil {
+	if d.login != nil && !account {
 		user, _ := params["user"].(string)
 		return d.bindUser(ctx, k, in.BindingID, user, !suppress)
 	}

@@ -151,6 +151,16 @@ func testBindings(t *testing.T, d deployedCluster) {
 			t.Errorf("got %v", err)
 		}
 	})
+	t.Run("only for people who log in", func(t *testing.T) {
+		code, stdout, _ := execute(t, bindingDocument(t, "create-binding", input("people-only", object{"user": "alana", "login_only": true})), "create-binding")
+		if code != 1 || !strings.Contains(stdout, "Users of UAA cannot log in to cluster demo.") {
+			t.Errorf("exit code %d, %q", code, stdout)
+		}
+		admin := clientOf(t, kubeconfigOf(in), in)
+		if _, err := admin.CoreV1().ServiceAccounts("default").Get(t.Context(), "people-only", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Errorf("the service account: %v", err)
+		}
+	})
 	t.Run("withdrawn", func(t *testing.T) {
 		document := bindingDocument(t, "delete-binding", in)
 		if code, stdout, stderr := execute(t, document, "delete-binding"); code != 0 || stdout != "" {
@@ -275,6 +285,15 @@ func testBindingsOfPeople(t *testing.T, d deployedCluster) {
 		if code, stdout, _ := execute(t, bindingDocument(t, "create-binding", input("bad", user)), "create-binding"); code != 1 || !strings.Contains(stdout, want) {
 			t.Errorf("user %q: exit code %d, %q", user, code, stdout)
 		}
+	}
+	if k := bind(t, d.input(t, "guest", object{"user": "guest", "login_only": true, "suppress_cluster_role_binding": true})); k.Users[0].User.AuthProvider == nil {
+		t.Errorf("user %+v", k.Users[0])
+	}
+	if _, err := admin.RbacV1().ClusterRoleBindings().Get(t.Context(), "pks:guest-cluster-admin", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the guest has rights: %v", err)
+	}
+	if k := bind(t, d.input(t, "robot", object{"user": "ci-bot", "service_account": true})); k.Users[0].Name != "robot" || k.Users[0].User.Token == "" {
+		t.Errorf("user %+v", k.Users[0])
 	}
 	if code, stdout, _ := execute(t, bindingDocument(t, "delete-binding", input("first", "")), "delete-binding"); code != 0 {
 		t.Errorf("withdraw: exit code %d, %q", code, stdout)

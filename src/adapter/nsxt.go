@@ -8,8 +8,8 @@ type nsxt struct {
 	Managers      []string `json:"managers"`          // host names or addresses of NSX Manager
 	CACert        string   `json:"ca_cert"`           // PEM
 	Insecure      bool     `json:"insecure"`          // do not verify NSX Manager's certificate
-	ClientCert    string   `json:"client_cert"`       // ((reference)) to the principal identity's certificate
-	ClientKey     string   `json:"client_key"`        // ((reference)) to its key
+	ClientCert    string   `json:"client_cert"`       // of the principal identity: PEM, or a ((reference)) to it
+	ClientKey     string   `json:"client_key"`        // its key, likewise; a key that is given is kept in CredHub
 	Tier0Router   string   `json:"t0_router_id"`      //
 	OverlayZone   string   `json:"overlay_tz"`        //
 	PodIPBlocks   []string `json:"pod_ip_block_ids"`  //
@@ -23,8 +23,8 @@ func (n nsxt) check() error {
 	switch {
 	case len(n.Managers) == 0:
 		return refuse("%s.managers is empty.", field).WithRemedy("Name the hosts of NSX Manager.")
-	case !isReference(n.ClientCert) || !isReference(n.ClientKey):
-		return refuse("%s: client_cert and client_key must be references.", field).WithRemedy("Put the principal identity into CredHub and write ((/path/name.certificate)) and ((/path/name.private_key)).")
+	case n.ClientCert == "" || n.ClientKey == "":
+		return refuse("%s: client_cert and client_key are missing.", field).WithRemedy("Give the certificate and the key of the principal identity, or ((references)) to where CredHub has them.")
 	case n.CACert == "" && !n.Insecure:
 		return refuse("%s.ca_cert is missing.", field).WithRemedy("Give NSX Manager's CA certificate, or set insecure.")
 	case len(n.PodIPBlocks) == 0 || len(n.FloatingPools) == 0 || n.Tier0Router == "":
@@ -92,7 +92,7 @@ func (c *cluster) ncpMaster(jobs *jobList) {
 		HA:   map[string]any{"enable": true},
 		K8s:  map[string]any{"apiserver_host_ip": masterInternal, "apiserver_host_port": apiServerPort},
 		TLS:  ncpTLS{masterAuthority()},
-		Auth: ncpIdentity{Certificate: plan.ClientCert, PrivateKey: plan.ClientKey, CA: plan.CACert, Insecure: plan.Insecure},
+		Auth: ncpIdentity{Certificate: plan.ClientCert, PrivateKey: c.hide(secretNSXKey, plan.ClientKey), CA: plan.CACert, Insecure: plan.Insecure},
 	}
 	if plan.OverlayZone != "" {
 		p.NSX["overlay_tz"] = plan.OverlayZone

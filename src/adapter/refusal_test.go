@@ -128,6 +128,7 @@ func TestRefusals(t *testing.T) {
 		"dns elsewhere":           {plan(object{"network": object{"dns_service_ip": "10.1.2.3"}}), "dns_service_ip"},
 		"dns on the API":          {plan(object{"network": object{"dns_service_ip": "10.100.200.1"}}), "dns_service_ip"},
 		"nsx incomplete":          {plan(object{"network": nsx}), "t0_router_id"},
+		"nsx without identity":    {plan(object{"network": object{"cni": "nsx-t", "nsx_t": object{"managers": []string{"m"}, "insecure": true}}}), "client_cert and client_key are missing"},
 		"nsx without managers":    {plan(object{"network": object{"cni": "nsx-t"}}), "managers is empty"},
 		"syslog address":          {plan(object{"syslog": object{"port": 1}}), "syslog.address"},
 		"syslog transport":        {plan(object{"syslog": object{"address": "a", "transport": "pigeon"}}), "syslog.transport"},

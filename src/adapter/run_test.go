@@ -124,6 +124,20 @@ func TestSecretsNeverReachTheManifestOrTheMessages(t *testing.T) {
 	}
 }
 
+func TestKeyOfTheNSXIdentityIsKeptInCredHub(t *testing.T) {
+	t.Parallel()
+	got := smallest().with(object{"network": object{"cni": "nsx-t", "nsx_t": object{
+		"managers": []string{"nsx.example.com"}, "insecure": true, "t0_router_id": "t0", "pod_ip_block_ids": []string{"b1"},
+		"fip_pool_ids": []string{"f1"}, "client_cert": "the certificate", "client_key": "the key",
+	}}}, nil).run(t)
+	if strings.Contains(got.Manifest, "the key") || !strings.Contains(got.Manifest, "client_certificate: the certificate") {
+		t.Errorf("manifest:\n%s", got.Manifest)
+	}
+	if diff := cmp.Diff(object{"nsx_client_key": "the key"}, got.Secrets); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestDashboardIsTheClustersAPI(t *testing.T) {
 	t.Parallel()
 	c := smallest().with(nil, object{"kubernetes_master_host": "2001:db8::1", "kubernetes_master_port": 443})

@@ -124,6 +124,8 @@ func bindingSchema() schema {
 		"user":                          {Type: "string", Description: "Who asks; with OIDC, who logs in."},
 		"cluster_name":                  {Type: "string", Description: "Not used: the cluster knows its name."},
 		"suppress_cluster_role_binding": {Type: "boolean", Description: "True for a credential without rights."},
+		"service_account":               {Type: "boolean", Description: "True for a service account also where users log in with OIDC."},
+		"login_only":                    {Type: "boolean", Description: "True to refuse a cluster that users do not log in to with OIDC."},
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 const (
 	secretHTTPProxy  = "http_proxy_password"
 	secretHTTPSProxy = "https_proxy_password"
+	secretNSXKey     = "nsx_client_key"
 )
 
 var reference = regexp.MustCompile(`\(\([-/.\w\p{L}:!]+\)\)`)

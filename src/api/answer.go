@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -31,21 +32,33 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer) {
 		s.writeStream(w, r, a.status, body)
 		return
 	}
-	document, err := json.Marshal(a.body)
+	length, send, err := inJSON(a.body)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
-	header.Set("Content-Length", strconv.Itoa(len(document)))
+	header.Set("Content-Length", strconv.Itoa(length))
 	// Answers differ by caller and minute, and some are credentials.
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(a.status)
-	if _, err := w.Write(document); err != nil {
+	if err := send(w); err != nil {
 		s.config.Logger.Debug("answer not delivered", "request_id", requestID(r.Context()), "error", err)
 	}
+}
+
+// inJSON is a body ready to be sent, and its length.
+func inJSON(body any) (length int, send func(io.Writer) error, err error) {
+	if l, ok := body.(list); ok {
+		return l.length(), l.writeTo, nil
+	}
+	document, err := json.Marshal(body)
+	return len(document), func(w io.Writer) error {
+		_, err := w.Write(document)
+		return err
+	}, err
 }
 
 // problem is the body of every failure. One document serves three kinds of old

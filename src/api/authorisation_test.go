@@ -40,6 +40,7 @@ func TestEveryRouteAnswersEveryKindOfCaller(t *testing.T) {
 		{"GET", "/v1/clusterdetails/demo", "", reads},
 		{"GET", "/v1/clusters/demo/events", "", reads},
 		{"GET", "/v1/clusters/demo/history", "", reads},
+		{"GET", "/v1/clusters/demo/machines", "", reads},
 		{"POST", "/v1/clusters/busy/cancel", "", changes},
 		{"POST", "/v1/clusters/failed/retry", "", changes},
 		{"POST", "/v1/clusters/demo/binds", "", changes},

@@ -34,16 +34,32 @@ func (s *Server) identifyCaller(ctx context.Context, route route, x *exchange, r
 	if bearerErr != nil {
 		return bearerErr
 	}
-	token, err := s.config.Verifier.Verify(ctx, raw)
+	token, err := s.verify(ctx, route, raw)
 	if err != nil {
 		return err
 	}
 	x.caller, x.expires = token.Principal, token.ExpiresAt
 	x.extent = route.rights.of(token.Scopes)
+	if x.person = route.rights.people && token.Principal.Kind == pks.PrincipalUser; x.person {
+		x.extent = max(x.extent, themselves)
+	}
 	if x.extent == nothing {
 		return notEnoughPrivileges()
 	}
 	return nil
+}
+
+// knowsPeople is a Verifier that also accepts tokens which only tell who a person
+// is.
+type knowsPeople interface {
+	VerifyPerson(ctx context.Context, token string) (uaa.Token, error)
+}
+
+func (s *Server) verify(ctx context.Context, route route, raw string) (uaa.Token, error) {
+	if v, ok := s.config.Verifier.(knowsPeople); ok && route.rights.people {
+		return v.VerifyPerson(ctx, raw)
+	}
+	return s.config.Verifier.Verify(ctx, raw)
 }
 
 // of is the widest extent that any of the scopes gives. Scopes are compared

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strconv"
 
-	v1 "github.com/pks-community/pks-release/src/api/v1"
 	"github.com/pks-community/pks-release/src/lifecycle"
 	"github.com/pks-community/pks-release/src/pks"
 )
@@ -19,9 +18,15 @@ const bindingPath = "/v1/clusters/{cluster}/binds/{user}"
 var userForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._+-]{0,252}$`)
 
 // createBinding answers POST /v1/clusters/{name}/binds with fresh credentials,
-// whatever the body holds (reference/pks-api.md §6.1).
+// whatever the body holds (reference/pks-api.md §6.1): those of the person who
+// asks, or of a new service account where people do not log in to the cluster, and
+// for clients, who cannot.
 func (s *Server) createBinding(ctx context.Context, x *exchange) (answer, error) {
-	kubeconfig, err := s.bind(ctx, x, "", false)
+	request := bindRequest(x)
+	if x.caller.Kind == pks.PrincipalUser && userForm.MatchString(x.caller.Name) {
+		request.User = x.caller.Name
+	}
+	kubeconfig, err := s.config.Engine.Bind(ctx, request)
 	if err != nil {
 		return answer{}, err
 	}
@@ -30,8 +35,8 @@ func (s *Server) createBinding(ctx context.Context, x *exchange) (answer, error)
 
 // getBinding answers GET /v1/clusters/{name}/binds/{user} with credentials under
 // that name (reference/pks-api.md §6.2): as powerful as those of POST, or with
-// suppressClusterRoleBinding without any cluster role. The same rights are
-// needed for both.
+// suppressClusterRoleBinding without any cluster role. For the latter no scope is
+// needed: it says how to log in to the cluster, and holds no secret.
 func (s *Server) getBinding(ctx context.Context, x *exchange) (answer, error) {
 	suppress := false
 	if text := x.request.URL.Query().Get("suppressClusterRoleBinding"); text != "" {
@@ -45,13 +50,21 @@ func (s *Server) getBinding(ctx context.Context, x *exchange) (answer, error) {
 		return answer{}, pks.Failf(pks.CodeInvalidRequest, "The user name %q cannot be used.", user).
 			WithRemedy("Use up to 253 letters, digits and '@', '.', '_', '+', '-'.")
 	}
-	kubeconfig, err := s.bind(ctx, x, user, suppress)
+	request := bindRequest(x)
+	request.User, request.WithoutRights = user, suppress
+	if x.extent == themselves {
+		if user != x.caller.Name || !suppress {
+			return answer{}, notEnoughPrivileges()
+		}
+		request.LoginOnly = true
+	}
+	kubeconfig, err := s.config.Engine.Bind(ctx, request)
 	if err != nil {
 		return answer{}, err
 	}
 	return answer{http.StatusOK, kubeconfig}, nil
 }
 
-func (s *Server) bind(ctx context.Context, x *exchange, user string, withoutRights bool) (v1.Kubeconfig, error) {
-	return s.config.Engine.Bind(ctx, lifecycle.BindRequest{ClusterID: x.on.ID, User: user, WithoutRights: withoutRights, By: x.caller, RequestID: x.requestID})
+func bindRequest(x *exchange) lifecycle.BindRequest {
+	return lifecycle.BindRequest{ClusterID: x.on.ID, By: x.caller, RequestID: x.requestID}
 }

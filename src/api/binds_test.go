@@ -29,7 +29,7 @@ func TestBindIgnoresWhateverBodyItGets(t *testing.T) {
 			if got.status != http.StatusCreated {
 				t.Fatalf("%d %s", got.status, got.body)
 			}
-			want := []lifecycle.BindRequest{{ClusterID: w.clusters["demo"].ID, By: cody, RequestID: got.header.Get("X-Request-Id")}}
+			want := []lifecycle.BindRequest{{ClusterID: w.clusters["demo"].ID, User: "cody", By: cody, RequestID: got.header.Get("X-Request-Id")}}
 			if diff := cmp.Diff(want, w.binds); diff != "" {
 				t.Error(diff)
 			}

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 
 	v1 "github.com/pks-community/pks-release/src/api/v1"
@@ -16,15 +18,34 @@ func (s *Server) listClusters(ctx context.Context, x *exchange) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	documents := make([]v1.Cluster, 0, len(clusters))
-	for _, c := range clusters {
-		documents = append(documents, s.document(c))
+	documents, err := s.rendered.list(clusters, s.render)
+	if err != nil {
+		return answer{}, err
 	}
 	return answer{http.StatusOK, documents}, nil
 }
 
+func (s *Server) render(c pks.Cluster) (json.RawMessage, error) {
+	document, err := json.Marshal(s.document(c))
+	if err != nil {
+		return nil, fmt.Errorf("write cluster %s: %w", c.Name, err)
+	}
+	return document, nil
+}
+
+// WarmUp lists all clusters for nobody, so that the first long list after a start
+// is as quick as the next.
+func (s *Server) WarmUp(ctx context.Context) error {
+	clusters, err := s.config.Clusters.Clusters(ctx, store.ClusterFilter{})
+	if err != nil {
+		return err
+	}
+	_, err = s.rendered.list(clusters, s.render)
+	return err
+}
+
 // reachable are the clusters that the caller may reach, by name.
-func (s *Server) reachable(ctx context.Context, x *exchange) ([]pks.Cluster, error) {
+func (s *Server) reachable(ctx context.Context, x *exchange) ([]*pks.Cluster, error) {
 	var filter store.ClusterFilter
 	if x.extent == own {
 		filter.Owner = &x.caller

@@ -52,7 +52,7 @@ func TestCallerAndRequestIDReachTheEngine(t *testing.T) {
 	if diff := cmp.Diff(want, w.asked); diff != "" {
 		t.Error(diff)
 	}
-	binds := []lifecycle.BindRequest{{ClusterID: w.clusters["demo"].ID, By: cody, RequestID: "trace-POST"}}
+	binds := []lifecycle.BindRequest{{ClusterID: w.clusters["demo"].ID, User: "cody", By: cody, RequestID: "trace-POST"}}
 	if diff := cmp.Diff(binds, w.binds); diff != "" {
 		t.Error(diff)
 	}
@@ -195,7 +195,7 @@ type reads = api.Clusters
 
 func (panicking) Ping(context.Context) error { panic(http.ErrAbortHandler) }
 
-func (panicking) Clusters(context.Context, store.ClusterFilter) ([]pks.Cluster, error) {
+func (panicking) Clusters(context.Context, store.ClusterFilter) ([]*pks.Cluster, error) {
 	panic("index out of bounds")
 }
 

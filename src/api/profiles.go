@@ -65,6 +65,9 @@ func (s *Server) findProfiles(ctx context.Context, x *exchange, names profileNam
 // applyTo gives a new cluster the profiles.
 func (p chosenProfiles) applyTo(spec pks.ClusterSpec, plan pks.Plan) (pks.ClusterSpec, error) {
 	spec.NetworkProfile, spec.KubernetesProfile = p.network, p.kubernetes
+	if err := plan.CheckNetworkProfile(spec.NetworkProfile); err != nil {
+		return spec, err
+	}
 	return spec.ApplyCompute(p.compute, plan)
 }
 
@@ -74,6 +77,9 @@ func (p chosenProfiles) replaceIn(spec pks.ClusterSpec, plan pks.Plan, workers *
 	var err error
 	if p.network != nil {
 		if spec.NetworkProfile, err = pks.ReplaceNetworkProfile(spec.NetworkProfile, *p.network); err != nil {
+			return spec, err
+		}
+		if err := plan.CheckNetworkProfile(spec.NetworkProfile); err != nil {
 			return spec, err
 		}
 	}

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pks-community/pks-release/src/api"
 	"github.com/pks-community/pks-release/src/pks"
 )
 
@@ -215,5 +217,30 @@ func TestProfilesOfAClusterAreReplaced(t *testing.T) {
 		if diff := cmp.Diff(want, w.clusters["demo"].Spec); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+func TestNetworkProfileThatThePlanCannotGiveIsRefusedAtTheDoor(t *testing.T) {
+	t.Parallel()
+	flannel := func(c *api.Config) {
+		c.Plans = testPlans()
+		c.Plans[0].CNI = pks.CNIFlannel
+	}
+	w := newWorld(t, flannel).with("demo", alana).
+		offering(pks.NetworkProfiles, "balancers", alana, `{"lb_size":"large"}`).
+		offering(pks.NetworkProfiles, "blocks", alana, `{"pod_ip_block_ids":["a"],"lb_size":null}`).
+		offering(pks.NetworkProfiles, "ranges", alana, `{"pod_cidr":"10.220.0.0/16"}`)
+	create := `{"name":"new","plan_name":"small","network_profile_name":%q,"parameters":{"kubernetes_master_host":"new.example.com"}}`
+	for _, test := range []struct{ method, path, body, says string }{
+		{"POST", "/v1/clusters", fmt.Sprintf(create, "balancers"), "network_profile_name: network profile balancers has lb_size, which is a setting of NSX-T, but the network of plan small is flannel. Choose a plan with NSX-T"},
+		{"PATCH", "/v1/clusters/demo", `{"network_profile_name":"blocks"}`, "network_profile_name: network profile blocks has pod_ip_block_ids"},
+	} {
+		got := w.send(request{method: test.method, path: test.path, token: "admin", body: test.body})
+		if text := problemBody(t, got); got.status != http.StatusBadRequest || !strings.HasPrefix(text, test.says) || w.changes != 0 {
+			t.Errorf("%s %s: %d %s", test.method, test.path, got.status, text)
+		}
+	}
+	if got := w.send(request{method: "POST", path: "/v1/clusters", token: "admin", body: fmt.Sprintf(create, "ranges")}); got.status != http.StatusAccepted {
+		t.Errorf("a profile that fits: %d %s", got.status, got.body)
 	}
 }

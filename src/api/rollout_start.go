@@ -101,7 +101,7 @@ func (s *Server) clustersOf(ctx context.Context, x *exchange, wanted rolloutWant
 	if err != nil {
 		return nil, err
 	}
-	byName := make(map[string]pks.Cluster, len(reachable))
+	byName := make(map[string]*pks.Cluster, len(reachable))
 	for _, c := range reachable {
 		byName[c.Name] = c
 	}
@@ -111,7 +111,7 @@ func (s *Server) clustersOf(ctx context.Context, x *exchange, wanted rolloutWant
 		if !ok {
 			return nil, s.whyNot(ctx, name)
 		}
-		clusters = append(clusters, c)
+		clusters = append(clusters, *c)
 	}
 	if !wanted.all {
 		return clusters, nil
@@ -119,7 +119,7 @@ func (s *Server) clustersOf(ctx context.Context, x *exchange, wanted rolloutWant
 	for _, c := range reachable {
 		leaving := c.Busy() && c.LastAction == pks.ActionDelete
 		if !leaving && !slices.Contains(wanted.canaries, c.Name) {
-			clusters = append(clusters, c)
+			clusters = append(clusters, *c)
 		}
 	}
 	return clusters, nil

@@ -24,7 +24,8 @@ const (
 type extent int
 
 const (
-	nothing extent = iota
+	nothing    extent = iota
+	themselves        // what shows and gives no more than is every person's own
 	own
 	all
 )
@@ -32,10 +33,12 @@ const (
 // rights are the extents of the three scopes on one route
 // (reference/pks-api.md §4, pks-product.md §4). A token with several scopes has
 // the widest. Public routes need no token. Routes for brokers are open to the
-// login that was made for them as well.
+// login that was made for them as well; routes for people to everybody who is a
+// person to UAA, for what is their own.
 type rights struct {
 	public              bool
 	brokers             bool
+	people              bool
 	admin, manage, read extent
 }
 
@@ -65,6 +68,7 @@ func (s *Server) routes() []route {
 		brokers  = rights{brokers: true, admin: all, read: all}
 		everyone = rights{admin: all, manage: all, read: all}
 		admins   = rights{admin: all}
+		people   = rights{people: true, admin: all, manage: own}
 	)
 	return []route{
 		{"GET", "/v1/clusters", readers, noSubject, bodyIgnored, s.listClusters},
@@ -75,11 +79,12 @@ func (s *Server) routes() []route {
 		{"DELETE", "/v1/clusters/{cluster}", changers, oneCluster, bodyIgnored, s.deleteCluster},
 		{"GET", "/v1/clusterdetails/{cluster}", readers, oneCluster, bodyIgnored, s.getClusterDetails},
 		{"GET", "/v1/clusters/{cluster}/events", readers, oneCluster, bodyIgnored, s.listEvents},
+		{"GET", "/v1/clusters/{cluster}/machines", readers, oneCluster, bodyIgnored, s.listMachines},
 		{"GET", "/v1/clusters/{cluster}/history", readers, oneCluster, bodyIgnored, s.listHistory},
 		{"POST", "/v1/clusters/{cluster}/cancel", changers, oneCluster, bodyIgnored, s.cancelOperation},
 		{"POST", "/v1/clusters/{cluster}/retry", changers, oneCluster, bodyIgnored, s.retryOperation},
 		{"POST", "/v1/clusters/{cluster}/binds", changers, oneCluster, bodyIgnored, s.createBinding},
-		{"GET", bindingPath, changers, oneCluster, bodyIgnored, s.getBinding},
+		{"GET", bindingPath, people, oneCluster, bodyIgnored, s.getBinding},
 		{"GET", "/v1/tasks", readers, noSubject, bodyIgnored, s.listTasks},
 		{"GET", "/v1/tasks/{task}", readers, oneTask, bodyIgnored, s.getTask},
 		{"PUT", "/v1/tasks/{task}", changers, oneTask, bodyIgnored, s.cancelTask},

@@ -32,6 +32,8 @@ type Engine interface {
 	Retry(context.Context, lifecycle.RetryRequest) (pks.Cluster, error)
 	// Preview tells what making the cluster of its spec would do.
 	Preview(ctx context.Context, c pks.Cluster, requestID string) (osb.Preview, error)
+	// Machines asks BOSH how the machines of a cluster are.
+	Machines(context.Context, pks.Cluster) ([]osb.Machine, error)
 	// ExpectedEnd is the zero time when nothing is known.
 	ExpectedEnd(context.Context, pks.Operation) (time.Time, error)
 	KeepReceipt(context.Context, store.Receipt) error
@@ -43,7 +45,7 @@ type Clusters interface {
 	store.QuotaReader
 
 	Cluster(ctx context.Context, name string) (pks.Cluster, error)
-	Clusters(context.Context, store.ClusterFilter) ([]pks.Cluster, error)
+	Clusters(context.Context, store.ClusterFilter) ([]*pks.Cluster, error)
 	Events(ctx context.Context, clusterID string, after int64, limit int) ([]pks.Event, error)
 	Operation(ctx context.Context, id string) (pks.Operation, error)
 	Operations(ctx context.Context, clusterID string, limit int) ([]pks.Operation, error)
@@ -74,6 +76,9 @@ type Config struct {
 	// UAAURL is where clients get their tokens; told without a token.
 	UAAURL string
 
+	// Locked tells whether a backup is being made; nil: never.
+	Locked func() bool
+
 	// RequestTimeout bounds the work for one request, credentials included,
 	// for which the broker talks to the cluster. Default 2 minutes.
 	RequestTimeout time.Duration
@@ -91,6 +96,7 @@ type Server struct {
 	offer  string // part of entity tags
 
 	refusals throttle
+	rendered rendered
 	metrics  *metrics
 	alive    pulse
 	// swaggerDocument converts once, when first asked.

@@ -25,7 +25,7 @@ func (s *Server) listUsages(ctx context.Context, x *exchange) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	owned := map[string][]pks.Cluster{}
+	owned := map[string][]*pks.Cluster{}
 	for _, c := range clusters {
 		owned[c.Owner.Name] = append(owned[c.Owner.Name], c)
 	}
@@ -59,7 +59,7 @@ func (s *Server) getUsage(ctx context.Context, x *exchange) (answer, error) {
 	return answer{http.StatusOK, usage}, nil
 }
 
-func (s *Server) usage(owner string, clusters []pks.Cluster) (v1.Usage, error) {
+func (s *Server) usage(owner string, clusters []*pks.Cluster) (v1.Usage, error) {
 	usage := v1.Usage{Owner: owner, Clusters: make([]v1.ClusterUsage, 0, len(clusters))}
 	var total pks.Resources
 	for _, c := range clusters {

@@ -147,6 +147,14 @@ func (w *world) Retry(_ context.Context, r lifecycle.RetryRequest) (pks.Cluster,
 	return c, w.keep(r.Keyed, c)
 }
 
+func (w *world) Machines(_ context.Context, c pks.Cluster) ([]osb.Machine, error) {
+	return []osb.Machine{
+		{Group: "master", ID: "id-of-" + c.Name, AZ: "z1", IPs: []string{"10.0.0.2"}, State: "running", Desired: "started", Bootstrap: true,
+			Disks: []osb.Disk{{Name: "system", Percent: 38}}, Processes: []osb.MachineProcess{{Name: "etcd", State: "running"}}},
+		{Group: "worker", Index: 1, State: "missing", Desired: "started", Ignored: true},
+	}, w.previewErr
+}
+
 func (w *world) Preview(_ context.Context, c pks.Cluster, _ string) (osb.Preview, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

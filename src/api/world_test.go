@@ -159,22 +159,22 @@ func (w *world) Cluster(_ context.Context, name string) (pks.Cluster, error) {
 	return c, nil
 }
 
-func (w *world) Clusters(_ context.Context, filter store.ClusterFilter) ([]pks.Cluster, error) {
+func (w *world) Clusters(_ context.Context, filter store.ClusterFilter) ([]*pks.Cluster, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.down != nil {
 		return nil, w.down
 	}
-	var found []pks.Cluster
+	var found []*pks.Cluster
 	for _, c := range w.clusters {
 		if filter.NotAt != nil && *filter.NotAt == c.Versions() {
 			continue
 		}
 		if (filter.Owner == nil || filter.Owner.Same(c.Owner)) && (filter.OwnerName == "" || filter.OwnerName == c.Owner.Name) {
-			found = append(found, c)
+			found = append(found, &c)
 		}
 	}
-	slices.SortFunc(found, func(a, b pks.Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(found, func(a, b *pks.Cluster) int { return cmp.Compare(a.Name, b.Name) })
 	return found, nil
 }
 

@@ -74,6 +74,14 @@ func TestRequestsOnTheWire(t *testing.T) {
 			_, err := c.UpgradeClusters(ctx, v1.UpgradeClustersRequest{Clusters: []string{"a"}, MaxInFlight: 2})
 			return err
 		},
+		`PATCH /v1/clusters?dry_run=true {"clusters":["a"]}`: func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.PreviewUpgrades(ctx, v1.UpgradeClustersRequest{Clusters: []string{"a"}})
+			return err
+		},
+		"GET /v1/clusters/a%2Fb/machines ": func(ctx context.Context, c *apiclient.Client) error {
+			_, err := c.Machines(ctx, "a/b")
+			return err
+		},
 		"GET /v1/tasks ":           func(ctx context.Context, c *apiclient.Client) error { _, err := c.Tasks(ctx, 0); return err },
 		"GET /v1/tasks?limit=5 ":   func(ctx context.Context, c *apiclient.Client) error { _, err := c.Tasks(ctx, 5); return err },
 		"GET /v1/tasks/t%2F1 ":     func(ctx context.Context, c *apiclient.Client) error { _, err := c.Task(ctx, "t/1"); return err },

@@ -45,6 +45,16 @@ func (c *Client) Bind(ctx context.Context, name string) (v1.Kubeconfig, error) {
 	return answer.Value, err
 }
 
+// BindAs makes credentials under the name of a user; withoutRights ones that no
+// cluster role is bound to, for which every person of UAA may ask.
+func (c *Client) BindAs(ctx context.Context, name, user string, withoutRights bool) (v1.Kubeconfig, error) {
+	answer, err := call[v1.Kubeconfig](ctx, c, request{
+		method: http.MethodGet, path: []string{"v1", "clusters", name, "binds", user},
+		query: url.Values{"suppressClusterRoleBinding": {strconv.FormatBool(withoutRights)}},
+	})
+	return answer.Value, err
+}
+
 // Events lists at most limit of the cluster's events after the one with number
 // after; 0 is the beginning, and limit 0 leaves the number to the server. Servers
 // of other makes do not know the path: the error is an *Error with status 404.
@@ -54,4 +64,10 @@ func (c *Client) Events(ctx context.Context, name string, after int64, limit int
 		query.Set("limit", strconv.Itoa(limit))
 	}
 	return call[[]v1.Event](ctx, c, request{method: http.MethodGet, path: []string{"v1", "clusters", name, "events"}, query: query})
+}
+
+// Machines tells how the machines of a cluster are just now. Servers of other
+// makes do not know the path: the error is an *Error with status 404.
+func (c *Client) Machines(ctx context.Context, name string) (Answer[[]v1.Machine], error) {
+	return call[[]v1.Machine](ctx, c, request{method: http.MethodGet, path: []string{"v1", "clusters", name, "machines"}})
 }

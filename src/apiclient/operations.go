@@ -43,6 +43,12 @@ func (c *Client) PreviewUpdate(ctx context.Context, name string, parameters v1.U
 	return call[v1.Preview](ctx, c, request{method: http.MethodPatch, path: []string{"v1", "clusters", name}, query: dryRun(), body: parameters})
 }
 
+// PreviewUpgrades tells what UpgradeClusters would do to each cluster that needs
+// an upgrade.
+func (c *Client) PreviewUpgrades(ctx context.Context, upgrade v1.UpgradeClustersRequest) (Answer[[]v1.Preview], error) {
+	return call[[]v1.Preview](ctx, c, request{method: http.MethodPatch, path: []string{"v1", "clusters"}, query: dryRun(), body: upgrade})
+}
+
 // ClusterDetails reads a cluster with the settings that Cluster leaves out:
 // network and drain (reference/pks-api.md §5.7).
 func (c *Client) ClusterDetails(ctx context.Context, name string) (Answer[v1.Cluster], error) {

@@ -29,6 +29,8 @@ type fakeDirector struct {
 	tasks       []*fakeTask
 	configs     []director.BOSHConfig
 	vms         map[string]string // by deployment: JSON of GET …/vms
+	rows, stats string            // of GET …/instances: the Director's rows, and what agents say
+	statsEnd    director.State    // how the task ends that asks them
 	diff        string
 	requests    []string
 	selfEnding  bool // tasks are done by the time that somebody lists the running ones
@@ -46,7 +48,7 @@ type fakeTask struct {
 
 func newFakeDirector(t *testing.T) *fakeDirector {
 	t.Helper()
-	f := &fakeDirector{t: t, deployments: map[string]*string{}, vms: map[string]string{}, diff: `{"diff":[]}`}
+	f := &fakeDirector{t: t, deployments: map[string]*string{}, vms: map[string]string{}, statsEnd: director.Done, diff: `{"diff":[]}`}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /info", f.info)
 	mux.HandleFunc("GET /deployments", f.list)
@@ -54,6 +56,7 @@ func newFakeDirector(t *testing.T) *fakeDirector {
 	mux.HandleFunc("GET /deployments/{name}", f.show)
 	mux.HandleFunc("DELETE /deployments/{name}", f.remove)
 	mux.HandleFunc("GET /deployments/{name}/vms", f.showVMs)
+	mux.HandleFunc("GET /deployments/{name}/instances", f.showInstances)
 	mux.HandleFunc("GET /deployments/{name}/variables", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `[]`) })
 	mux.HandleFunc("POST /deployments/{name}/diff", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, f.diff) })
 	mux.HandleFunc("POST /deployments/{name}/errands/{errand}/runs", f.errand)
@@ -124,6 +127,23 @@ func (f *fakeDirector) showVMs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprint(w, `[]`)
+}
+
+// showInstances tells the rows at once, and what agents say in the output of a task.
+func (f *fakeDirector) showInstances(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name := r.PathValue("name")
+	switch {
+	case f.deployments[name] == nil:
+		refuseUnknown(w, name)
+	case r.URL.Query().Get("format") == "full":
+		t := &fakeTask{Task: director.Task{Description: "retrieve vm-stats", Deployment: name}, output: f.stats}
+		f.begin(w, r, t)
+		f.end(t, f.statsEnd)
+	default:
+		fmt.Fprint(w, f.rows)
+	}
 }
 
 func (f *fakeDirector) deploy(w http.ResponseWriter, r *http.Request) {

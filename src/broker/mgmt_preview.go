@@ -33,7 +33,8 @@ type groupChange struct {
 }
 
 // servePreview takes the body of an update and tells what it would do, or, where
-// there is no deployment, what making one would. It changes nothing.
+// there is no deployment and no previous plan is named, what making one would. It
+// changes nothing.
 func (b *Broker) servePreview(w http.ResponseWriter, r *http.Request) {
 	var details domain.UpdateDetails
 	if !decodeBody(w, r, &details) {
@@ -42,14 +43,15 @@ func (b *Broker) servePreview(w http.ResponseWriter, r *http.Request) {
 	ctx, id := r.Context(), instanceID(r)
 	p, err := b.preview(ctx, id, details)
 	if err != nil {
-		b.respondError(ctx, w, id, "preview", err)
+		b.respondError(ctx, w, id, "preview", unlessAway("preview", err))
 		return
 	}
 	respond(w, http.StatusOK, p)
 }
 
 func (b *Broker) preview(ctx context.Context, instanceID string, details domain.UpdateDetails) (preview, error) {
-	if details.PreviousValues.PlanID == "" {
+	isNew := details.PreviousValues.PlanID == ""
+	if isNew {
 		details.PreviousValues.PlanID = details.PlanID
 	}
 	parameters, err := parametersOf(details.RawParameters)
@@ -63,6 +65,9 @@ func (b *Broker) preview(ctx context.Context, instanceID string, details domain.
 	name := deploymentName(instanceID)
 	present, err := b.deployedManifest(ctx, instanceID)
 	if errors.Is(err, director.ErrNotFound) {
+		if !isNew {
+			return preview{}, refuse(http.StatusGone, "", "The deployment of the service instance does not exist.")
+		}
 		return b.previewCreation(ctx, instanceID, details, p, parameters)
 	}
 	if err != nil {

@@ -15,13 +15,13 @@ import (
 	"github.com/pks-community/pks-release/src/director"
 )
 
-// preview asks in the words of pks-api.
+// preview asks in the words that pks-api has for a new cluster.
 func (h *harness) preview(id, plan, parameters string) answer {
 	h.t.Helper()
 	return h.send("POST", "/mgmt/service_instances/"+id+"/preview", fmt.Sprintf(
 		`{"service_id":%q,"plan_id":%q,"context":{"platform":"pks"},"parameters":%s,`+
-			`"previous_values":{"service_id":%q,"plan_id":%q,"organization_id":"pks","space_id":"pks"}}`,
-		testService, plan, parameters, testService, plan))
+			`"previous_values":{"service_id":%q,"organization_id":"pks","space_id":"pks"}}`,
+		testService, plan, parameters, testService))
 }
 
 func (h *harness) previewed(id, parameters string) (shown preview) {
@@ -149,6 +149,31 @@ func TestPreviewOfACreationRefusesWhatTheCreationRefuses(t *testing.T) {
 				t.Errorf("tasks %v, configs %v", began, configs)
 			}
 		})
+	}
+}
+
+func TestPreviewOfALostInstanceIsGone(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	got := h.send("POST", "/mgmt/service_instances/i1/preview",
+		`{"service_id":"service-1","plan_id":"plan-1","parameters":{},"previous_values":{"plan_id":"plan-1"}}`)
+	if got.Status != http.StatusGone || !strings.Contains(got.Body, "deployment of the service instance does not exist") {
+		t.Errorf("%d %s", got.Status, got.Body)
+	}
+}
+
+func TestPreviewWithoutADirectorSaysToTryAgain(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.created("i1", `{}`)
+	h.director.setFault(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusBadGateway)
+		return true
+	})
+	for _, id := range []string{"i1", "i2"} {
+		if got := h.preview(id, testPlan, `{}`); got.Status != 500 || !strings.Contains(got.Body, "Currently unable to preview service instance, please try again later") {
+			t.Errorf("%s: %d %s", id, got.Status, got.Body)
+		}
 	}
 }
 

@@ -43,6 +43,8 @@ func Run(ctx context.Context, args []string, version string, stdout, stderr io.W
 	flags.SetOutput(stderr)
 	path := flags.String("configFilePath", "", "path of the configuration `file`")
 	check := flags.Bool("check-config", false, "check the configuration file and exit")
+	health := flags.Bool("healthcheck", false, "ask the broker that runs with this configuration whether it answers, and exit")
+	wait := flags.Duration("wait", 0, "with -healthcheck: how `long` it may take to answer")
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return exitOK
@@ -51,6 +53,13 @@ func Run(ctx context.Context, args []string, version string, stdout, stderr io.W
 	}
 	if *showVersion {
 		fmt.Fprintln(stdout, "pks-broker "+version)
+		return exitOK
+	}
+	if *health {
+		if err := checkHealth(ctx, *path, *wait); err != nil {
+			fmt.Fprintf(stderr, "pks-broker: %v\n", err)
+			return exitFailed
+		}
 		return exitOK
 	}
 	logger := slog.New(slog.NewJSONHandler(stdout, nil))

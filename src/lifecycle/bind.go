@@ -31,10 +31,10 @@ func (e *Engine) Bind(ctx context.Context, req BindRequest) (json.RawMessage, er
 	}
 	binding := osb.Binding{
 		InstanceID: cluster.ID, ID: uuid.NewString(), PlanID: cluster.PlanID,
-		ClusterName: cluster.Name, User: req.User, WithoutRights: req.WithoutRights, RequestID: req.RequestID,
+		ClusterName: cluster.Name, User: req.User, WithoutRights: req.WithoutRights, LoginOnly: req.LoginOnly, RequestID: req.RequestID,
 	}
 	if binding.User == "" {
-		binding.User = binding.ID
+		binding.User, binding.ServiceAccount = binding.ID, true
 	}
 	credentials, err := e.cfg.Broker.Bind(ctx, binding)
 	if err != nil {

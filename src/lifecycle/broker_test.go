@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"reflect"
 	"sync"
@@ -74,6 +75,14 @@ func (b *fakeBroker) called() []string {
 
 func newFakeBroker() *fakeBroker {
 	return &fakeBroker{instances: map[string]*fakeInstance{}, tasks: map[string]*fakeTask{}, polls: 2}
+}
+
+// hold makes tasks that end only by a cancel, which leaves the deployment so, and
+// that tell nothing meanwhile.
+func (b *fakeBroker) hold(landing string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.polls, b.noProgress, b.landing = math.MaxInt, true, landing
 }
 
 func (b *fakeBroker) enter(call string) error {
@@ -264,6 +273,15 @@ func (b *fakeBroker) Cancel(_ context.Context, id, _ string) (osb.Cancelled, err
 	return osb.Cancelled{TaskID: t.id, State: "cancelled", Deployment: landing}, nil
 }
 
+func (b *fakeBroker) Machines(_ context.Context, id string) (osb.Machines, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.enter("machines"); err != nil {
+		return osb.Machines{}, err
+	}
+	return osb.Machines{Machines: []osb.Machine{{Group: "master", ID: id, State: "running"}}}, nil
+}
+
 func (b *fakeBroker) Preview(_ context.Context, in osb.Instance) (osb.Preview, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -271,7 +289,10 @@ func (b *fakeBroker) Preview(_ context.Context, in osb.Instance) (osb.Preview, e
 		return osb.Preview{}, err
 	}
 	i := b.instances[in.ID]
-	if i == nil {
+	switch {
+	case i == nil && in.New:
+		i = &fakeInstance{}
+	case i == nil:
 		return osb.Preview{}, &osb.Error{Kind: osb.Gone, Call: "preview", Status: 410}
 	}
 	return osb.Preview{

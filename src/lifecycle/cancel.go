@@ -92,7 +92,7 @@ func restore(c *pks.Cluster, op pks.Operation) {
 		c.Spec = op.Previous.Clone()
 	}
 	if op.Landed == pks.LandedUntouched {
-		c.Machines = pks.Machines{} // those of the spec that it has again
+		c.Machines = op.PreviousMachines
 	}
 }
 

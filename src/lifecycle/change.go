@@ -89,7 +89,7 @@ func (e *Engine) change(ctx context.Context, action pks.Action, asked asked, edi
 		if cluster.Busy() {
 			return store.InProgress(cluster.Name, cluster.LastAction, cluster.OperationID)
 		}
-		previous := cluster.Spec.Clone()
+		previous, machines := cluster.Spec.Clone(), cluster.Machines
 		if err := edit(&cluster); err != nil {
 			return err
 		}
@@ -105,6 +105,7 @@ func (e *Engine) change(ctx context.Context, action pks.Action, asked asked, edi
 		if action != pks.ActionCreate {
 			op.Previous = &previous
 		}
+		op.PreviousMachines = machines
 		show(&cluster, op)
 		if err := tx.UpdateCluster(ctx, cluster); err != nil {
 			return err

@@ -28,6 +28,8 @@ type Broker interface {
 	Cancel(ctx context.Context, instanceID, requestID string) (osb.Cancelled, error)
 	// Preview tells what an update to the instance's spec would do.
 	Preview(ctx context.Context, in osb.Instance) (osb.Preview, error)
+	// Machines tells how the instance's machines are just now.
+	Machines(ctx context.Context, instanceID string) (osb.Machines, error)
 }
 
 var _ Broker = (*osb.Client)(nil)

@@ -63,6 +63,15 @@ func (a *assassin) pass(boundary string) error {
 	return errKilled
 }
 
+func (a *assassin) killed() bool {
+	select {
+	case <-a.dead:
+		return true
+	default:
+		return false
+	}
+}
+
 // mortalStore is the disk of an engine that will be killed.
 type mortalStore struct {
 	store.Store
@@ -121,6 +130,10 @@ func (b mortalBroker) Progress(ctx context.Context, id, op string, offset int64)
 	return mortally(b.assassin, "progress", func() (osb.Progress, error) { return b.Broker.Progress(ctx, id, op, offset) })
 }
 
+func (b mortalBroker) Cancel(ctx context.Context, id, requestID string) (osb.Cancelled, error) {
+	return mortally(b.assassin, "cancel", func() (osb.Cancelled, error) { return b.Broker.Cancel(ctx, id, requestID) })
+}
+
 func (b mortalBroker) VMs(ctx context.Context, id string) (osb.VMs, error) {
 	return mortally(b.assassin, "vms", func() (osb.VMs, error) { return b.Broker.VMs(ctx, id) })
 }
@@ -173,6 +186,9 @@ func endingOf(t *testing.T, s store.Store, b *fakeBroker, clusterID string) endi
 type story struct {
 	prepare bool // begin with a cluster that is there
 	request func(ctx context.Context, e *Engine, id string) (pks.Cluster, error)
+	// cancel is where a cancel leaves the deployment whose task does not end by
+	// itself; empty: the story has none.
+	cancel string
 }
 
 // run plays a story, killing the engine at the boundary, and returns how it ends
@@ -192,20 +208,34 @@ func (st story) run(t *testing.T, at int) (ending, int) {
 		}
 	}
 	killer := newAssassin(at, path, copied)
-	e := newEngine(t, mortalStore{first, killer}, mortalBroker{b, killer})
+	e := st.engine(t, mortalStore{first, killer}, mortalBroker{b, killer})
 	if err := e.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if st.cancel != "" {
+		b.hold(st.cancel)
+	}
 	requested, requestErr := st.request(t.Context(), e, clusterID)
+	if requestErr == nil {
+		requestErr = st.end(t.Context(), e, requested, killer.dead)
+	}
 	current, live := store.Store(first), e
-	if at > 0 {
+	if at > 0 && st.cancel != "" && requestErr == nil {
+		// Two jobs look at what is being cancelled, or one: there may be fewer
+		// boundaries this time.
+		waitFor(t, first, requested.OperationID, func(op pks.Operation) bool { return op.State.Settled() || killer.killed() })
+	} else if at > 0 {
 		<-killer.dead
+	}
+	if at > 0 {
 		stop(t, e)
+	}
+	if killer.killed() {
 		if killer.err != nil {
 			t.Fatal(killer.err)
 		}
 		second := openAt(t, copied)
-		live = newEngine(t, second, b)
+		live = st.engine(t, second, b)
 		if err := live.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -214,17 +244,58 @@ func (st story) run(t *testing.T, at int) (ending, int) {
 	if requestErr != nil {
 		// Not acknowledged: the user looks, and asks again if nothing happened.
 		requested = latest(t, current, clusterID)
-		if !requested.Busy() {
+		if !requested.Busy() && (st.cancel == "" || requested.LastActionState != pks.ActionFailed) {
 			var err error
 			if requested, err = st.request(t.Context(), live, clusterID); err != nil {
 				t.Fatal(err)
 			}
 		}
+		if err := st.end(t.Context(), live, requested, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	waitFor(t, current, requested.OperationID, isSettled)
 	end := endingOf(t, current, b, requested.ID)
-	stop(t, live)
+	if at == 0 || live != e {
+		stop(t, live)
+	}
 	return end, len(killer.passed)
+}
+
+// engine looks once, and then not again for long, at what is to be cancelled: how
+// often would differ from run to run.
+func (st story) engine(t *testing.T, s store.Store, b Broker) *Engine {
+	t.Helper()
+	e := newEngine(t, s, b)
+	if st.cancel != "" {
+		e.cfg.PollInterval = time.Hour
+	}
+	return e
+}
+
+// end cancels what was asked for when the broker is at it, if the story wants that.
+func (st story) end(ctx context.Context, e *Engine, c pks.Cluster, dead <-chan struct{}) error {
+	if st.cancel == "" {
+		return nil
+	}
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		op, err := e.Operation(ctx, c.OperationID)
+		if err != nil || op.State.Settled() || !op.CancelRequestedAt.IsZero() {
+			return err
+		}
+		if op.State == pks.OperationRunning { // nobody looks at it again for long
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-dead:
+			return errKilled
+		}
+	}
+	_, err := e.Cancel(ctx, CancelRequest{ClusterID: c.ID, By: alice})
+	return err
 }
 
 // latest is the cluster of that id, or the only one, or none.
@@ -236,7 +307,7 @@ func latest(t *testing.T, s store.Store, id string) pks.Cluster {
 	}
 	for _, c := range all {
 		if c.ID == id || id == "" {
-			return c
+			return *c
 		}
 	}
 	return pks.Cluster{}
@@ -255,16 +326,22 @@ func stop(t *testing.T, e *Engine) {
 
 func TestKilledAtAnyBoundaryEndsAsIfNot(t *testing.T) {
 	t.Parallel()
+	create := func(ctx context.Context, e *Engine, _ string) (pks.Cluster, error) {
+		return e.Create(ctx, createRequest("demo"))
+	}
+	update := func(ctx context.Context, e *Engine, id string) (pks.Cluster, error) {
+		return e.Update(ctx, UpdateRequest{ClusterID: id, By: alice, Change: resize(7)})
+	}
+	remove := func(ctx context.Context, e *Engine, id string) (pks.Cluster, error) {
+		return e.Delete(ctx, DeleteRequest{ClusterID: id, By: alice})
+	}
 	for name, st := range map[string]story{
-		"create": {request: func(ctx context.Context, e *Engine, _ string) (pks.Cluster, error) {
-			return e.Create(ctx, createRequest("demo"))
-		}},
-		"update": {prepare: true, request: func(ctx context.Context, e *Engine, id string) (pks.Cluster, error) {
-			return e.Update(ctx, UpdateRequest{ClusterID: id, By: alice, Change: resize(7)})
-		}},
-		"delete": {prepare: true, request: func(ctx context.Context, e *Engine, id string) (pks.Cluster, error) {
-			return e.Delete(ctx, DeleteRequest{ClusterID: id, By: alice})
-		}},
+		"create":           {request: create},
+		"update":           {prepare: true, request: update},
+		"delete":           {prepare: true, request: remove},
+		"cancelled create": {request: create, cancel: osb.DeploymentIncomplete},
+		"cancelled update": {prepare: true, request: update, cancel: osb.DeploymentInconsistent},
+		"cancelled delete": {prepare: true, request: remove, cancel: osb.DeploymentInconsistent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

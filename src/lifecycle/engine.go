@@ -77,7 +77,7 @@ func (e *Engine) ClusterByID(ctx context.Context, id string) (pks.Cluster, error
 }
 
 // Clusters lists clusters by name.
-func (e *Engine) Clusters(ctx context.Context, filter store.ClusterFilter) ([]pks.Cluster, error) {
+func (e *Engine) Clusters(ctx context.Context, filter store.ClusterFilter) ([]*pks.Cluster, error) {
 	return e.store.Clusters(ctx, filter)
 }
 

@@ -11,7 +11,12 @@ import (
 
 // refusal is the failure of what the broker will not do, in its own words.
 func refusal(err error) *pks.Failure {
-	if e, ok := errors.AsType[*osb.Error](err); ok {
+	e, ok := errors.AsType[*osb.Error](err)
+	switch {
+	case ok && e.OverQuota():
+		return pks.Failf(pks.CodeQuotaExceeded, "A quota of the platform is reached: %s.", strings.TrimRight(e.Description, ". ")).
+			WithRemedy("Delete or shrink a cluster, or ask the platform operator to raise the quota in the broker's configuration.").WithCause(err)
+	case ok:
 		return pks.Failf(pks.CodeBrokerRefused, "%s", e.UserText()).WithCause(err)
 	}
 	return pks.AsFailure(err)

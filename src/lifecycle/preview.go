@@ -14,11 +14,12 @@ import (
 // preview_unavailable for a broker that cannot tell, broker_unavailable,
 // broker_refused and operation_in_progress.
 func (e *Engine) Preview(ctx context.Context, c pks.Cluster, requestID string) (osb.Preview, error) {
-	if c.ID == "" {
+	isNew := c.ID == ""
+	if isNew {
 		c.ID = uuid.NewString()
 	}
 	preview, err := e.cfg.Broker.Preview(ctx, osb.Instance{
-		ID: c.ID, Name: c.Name, Owner: c.Owner.Name, PlanID: c.PlanID, Spec: c.Spec, RequestID: requestID,
+		ID: c.ID, Name: c.Name, Owner: c.Owner.Name, PlanID: c.PlanID, Spec: c.Spec, New: isNew, RequestID: requestID,
 	})
 	switch kind := osb.KindOf(err); {
 	case err == nil:

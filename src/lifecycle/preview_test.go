@@ -33,7 +33,7 @@ func TestDryRunsStoreNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]pks.Cluster{c}, all, compareAddrs); diff != "" {
+	if diff := cmp.Diff([]*pks.Cluster{&c}, all, compareAddrs); diff != "" {
 		t.Error(diff)
 	}
 	if ops, err := r.Operations(t.Context(), c.ID, 0); err != nil || len(ops) != 1 {

@@ -219,7 +219,7 @@ func TestRacingRequestsNeverExceedTheQuota(t *testing.T) {
 	}
 	use := 0
 	for _, c := range clusters {
-		taken, err := committed(c, testPlan(), true)
+		taken, err := committed(*c, testPlan(), true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -283,6 +283,38 @@ func TestCancelledResizeMakesRoomAgain(t *testing.T) {
 	}
 	if err := r.whetherCreated(t, "second"); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is left of a broken resize counts on after a retry that was cancelled before
+// it began.
+func TestCancelledRetryOfABrokenResizeGivesNothingBack(t *testing.T) {
+	t.Parallel()
+	r := quotaRig(t, pks.Limit{CPU: new(100)})
+	c := r.ready(t, "demo")
+	if err := r.resize(t.Context(), c.ID, 9, false); err != nil {
+		t.Fatal(err)
+	}
+	stepUntilSettled(t, r.Engine, c.ID)
+	r.broker.taskFails = "no space"
+	for _, workers := range []int{12, 2} {
+		if err := r.resize(t.Context(), c.ID, workers, false); err != nil {
+			t.Fatal(err)
+		}
+		if op := stepUntilSettled(t, r.Engine, c.ID); op.State != pks.OperationFailed {
+			t.Fatal(op.State)
+		}
+	}
+	want := r.cluster(t, c.ID).Machines
+	if want.Groups[1].Instances != 12 {
+		t.Fatalf("%+v", want)
+	}
+	r.retry(t, c)
+	if op := r.cancel(t, c); op.Landed != pks.LandedUntouched {
+		t.Fatalf("landed %q", op.Landed)
+	}
+	if diff := cmp.Diff(want, r.cluster(t, c.ID).Machines); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -84,6 +84,9 @@ type BindRequest struct {
 	User string
 	// WithoutRights makes credentials that no cluster role is bound to.
 	WithoutRights bool
-	By            pks.Principal
-	RequestID     string
+	// LoginOnly refuses clusters that people do not log in to, so that nothing is
+	// made in them.
+	LoginOnly bool
+	By        pks.Principal
+	RequestID string
 }

@@ -54,16 +54,12 @@ func rolloutStory(t *testing.T, at int) (outcomeOfRollout, int) {
 	folder := t.TempDir()
 	path, copied := filepath.Join(folder, "first.db"), filepath.Join(folder, "second.db")
 	first := openAt(t, path)
-	var clusters []pks.Cluster
 	e := newEngine(t, first, b)
 	for _, name := range []string{"a", "b", "c"} {
 		c := mustCreate(t, e, name)
 		stepUntilSettled(t, e, c.ID)
 	}
-	clusters, err := first.Clusters(t.Context(), store.ClusterFilter{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	clusters := allClusters(t, first)
 	if _, err := first.Queue().DB.ExecContext(t.Context(), "DELETE FROM river_job"); err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +89,7 @@ func rolloutStory(t *testing.T, at int) (outcomeOfRollout, int) {
 		current = second
 	}
 	if requestErr != nil { // not acknowledged: the user asks again, and joins what there is
+		var err error
 		if rollout, err = live.StartRollout(t.Context(), request); err != nil {
 			t.Fatal(err)
 		}

@@ -21,11 +21,20 @@ func leftBehind(t *testing.T, s store.Store, b *fakeBroker, count int) []pks.Clu
 	for i := range count {
 		stepUntilSettled(t, e, mustCreate(t, e, fmt.Sprintf("c%02d", i)).ID)
 	}
-	clusters, err := s.Clusters(t.Context(), store.ClusterFilter{})
+	b.release()
+	return allClusters(t, s)
+}
+
+func allClusters(t *testing.T, s store.Store) []pks.Cluster {
+	t.Helper()
+	listed, err := s.Clusters(t.Context(), store.ClusterFilter{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.release()
+	clusters := make([]pks.Cluster, len(listed))
+	for i, c := range listed {
+		clusters[i] = *c
+	}
 	return clusters
 }
 

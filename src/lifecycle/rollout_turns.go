@@ -129,6 +129,7 @@ func (e *Engine) giveTurn(ctx context.Context, tx store.Tx, r *pks.Rollout, turn
 	op := e.operation(pks.ActionUpgrade, cluster, asked{by: r.RequestedBy, requestID: r.RequestID})
 	previous := cluster.Spec.Clone()
 	op.Previous, op.RolloutID, op.Target = &previous, r.ID, e.cfg.Target
+	op.PreviousMachines = cluster.Machines
 	show(&cluster, op)
 	if err := tx.UpdateCluster(ctx, cluster); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 
 // Bind asks for credentials and returns the credentials document as it came.
 func (c *Client) Bind(ctx context.Context, b Binding) (json.RawMessage, error) {
-	parameters, err := json.Marshal(bindParameters{User: b.User, ClusterName: b.ClusterName, Suppress: b.WithoutRights})
+	parameters, err := json.Marshal(bindParameters{User: b.User, ClusterName: b.ClusterName, Suppress: b.WithoutRights, Account: b.ServiceAccount, LoginOnly: b.LoginOnly})
 	if err != nil {
 		return nil, fmt.Errorf("broker: bind: %w", err)
 	}

@@ -136,6 +136,17 @@ func TestRequestsAreWhatTheContractSays(t *testing.T) {
 			exchangeSeen{"POST", "/mgmt/service_instances/1d2e/preview", "", map[string]string{"auth": "api:" + password, "X-Request-Id": "req-1", "Content-Type": withBody},
 				`{"service_id":"svc","plan_id":"p1","parameters":` + spec + `,"previous_values":{"plan_id":"p1","service_id":"svc","organization_id":"pks","space_id":"pks"},"context":` + brokerCtx + `}`},
 		},
+		"preview of a new instance": {
+			200, `{}`,
+			func(ctx context.Context, c *Client) (any, error) {
+				in := demo()
+				in.OperationID, in.New = "", true
+				return c.Preview(ctx, in)
+			},
+			Preview{},
+			exchangeSeen{"POST", "/mgmt/service_instances/1d2e/preview", "", map[string]string{"auth": "api:" + password, "X-Request-Id": "req-1", "Content-Type": withBody},
+				`{"service_id":"svc","plan_id":"p1","parameters":` + spec + `,"previous_values":{"plan_id":"","service_id":"svc","organization_id":"pks","space_id":"pks"},"context":` + brokerCtx + `}`},
+		},
 		"bind without rights": {
 			201, `{"credentials":{"kind":"Config"}}`,
 			func(ctx context.Context, c *Client) (any, error) {

@@ -16,6 +16,9 @@ type Instance struct {
 	PlanID string
 	Spec   pks.ClusterSpec // whole, in updates too
 
+	// New: it does not exist yet. Previews alone mind.
+	New bool
+
 	// OperationID and RequestID go along in headers, for the broker's log. A
 	// repeated call carries the same.
 	OperationID string
@@ -74,7 +77,11 @@ type Binding struct {
 	User        string // whom the credentials are for
 	// WithoutRights makes credentials that no cluster role is bound to.
 	WithoutRights bool
-	RequestID     string
+	// ServiceAccount asks for one also where people log in to the cluster.
+	ServiceAccount bool
+	// LoginOnly asks for nothing to be made in a cluster that people do not log in to.
+	LoginOnly bool
+	RequestID string
 }
 
 // Where a cancelled operation left the deployment, as the broker says it.
@@ -126,4 +133,39 @@ type bindParameters struct {
 	User        string `json:"user"`
 	ClusterName string `json:"cluster_name"`
 	Suppress    bool   `json:"suppress_cluster_role_binding,omitempty"`
+	Account     bool   `json:"service_account,omitempty"`
+	LoginOnly   bool   `json:"login_only,omitempty"`
+}
+
+// Machines are the machines of an instance and how they are.
+type Machines struct {
+	Machines []Machine `json:"machines"`
+}
+
+// Machine is one instance of a deployment. State is what its agent says, missing
+// where there is no VM; Desired is started, stopped or detached.
+type Machine struct {
+	Group     string           `json:"group"`
+	ID        string           `json:"id"`
+	Index     int              `json:"index"`
+	AZ        string           `json:"az"`
+	IPs       []string         `json:"ips"`
+	State     string           `json:"state"`
+	Desired   string           `json:"desired"`
+	Bootstrap bool             `json:"bootstrap"`
+	Ignored   bool             `json:"ignored"` // BOSH is told to leave it alone
+	Disks     []Disk           `json:"disks"`
+	Processes []MachineProcess `json:"processes"`
+}
+
+// Disk is how full a disk of a machine is: system, ephemeral or persistent.
+type Disk struct {
+	Name    string `json:"name"`
+	Percent int    `json:"percent"`
+}
+
+// MachineProcess is one process of a machine.
+type MachineProcess struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
 }

@@ -102,6 +102,9 @@ func orNil(s string) string {
 	return s
 }
 
+// OverQuota tells that the broker's refusal is one of its quotas.
+func (e *Error) OverQuota() bool { return e.Code == quotaExceeded }
+
 // KindOf is the kind of the *Error inside err. Any other error, such as one of
 // the caller's own context, has none.
 func KindOf(err error) Kind {

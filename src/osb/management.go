@@ -35,6 +35,19 @@ func (c *Client) VMs(ctx context.Context, instanceID string) (VMs, error) {
 	return answer, err
 }
 
+// Machines asks how the instance's machines are, which takes the broker up to 20
+// seconds. An instance without a deployment gives an error of kind Gone, a broker
+// without this addition one of kind NotFound.
+func (c *Client) Machines(ctx context.Context, instanceID string) (Machines, error) {
+	var answer Machines
+	_, err := c.exchange(ctx, call{
+		name: "machines", method: http.MethodGet,
+		path:    []string{"mgmt", "service_instances", instanceID, "machines"},
+		success: []int{http.StatusOK},
+	}, &answer)
+	return answer, err
+}
+
 // Cancel ends what the broker does for the instance, waits for that, and says
 // where it led. An instance for which nothing runs gives an error of kind
 // Conflict, a broker without this addition one of kind NotFound.
@@ -49,14 +62,17 @@ func (c *Client) Cancel(ctx context.Context, instanceID, requestID string) (Canc
 	return answer, err
 }
 
-// Preview asks what an update of the instance to its spec would do, without doing
-// it. An instance without a deployment gives an error of kind Gone, unless the
-// broker can tell what making it would do; a broker without this addition gives
-// one of kind NotFound.
+// Preview asks what making a new instance, or an update of one to its spec, would
+// do, without doing it. An instance that is not new and has no deployment gives an
+// error of kind Gone, a broker without this addition one of kind NotFound.
 func (c *Client) Preview(ctx context.Context, in Instance) (Preview, error) {
 	parameters, rawContext, err := in.documents()
 	if err != nil {
 		return Preview{}, fmt.Errorf("broker: preview: %w", err)
+	}
+	previous := domain.PreviousValues{ServiceID: c.serviceID, OrgID: place, SpaceID: place}
+	if !in.New {
+		previous.PlanID = in.PlanID // by this the broker tells one that is lost from one that is new
 	}
 	var answer Preview
 	_, err = c.exchange(ctx, call{
@@ -64,8 +80,7 @@ func (c *Client) Preview(ctx context.Context, in Instance) (Preview, error) {
 		path: []string{"mgmt", "service_instances", in.ID, "preview"},
 		body: domain.UpdateDetails{
 			ServiceID: c.serviceID, PlanID: in.PlanID,
-			RawContext: rawContext, RawParameters: parameters,
-			PreviousValues: domain.PreviousValues{ServiceID: c.serviceID, PlanID: in.PlanID, OrgID: place, SpaceID: place},
+			RawContext: rawContext, RawParameters: parameters, PreviousValues: previous,
 		},
 		success:   []int{http.StatusOK},
 		requestID: in.RequestID,

@@ -53,10 +53,7 @@ func validateNetworkProfile(raw json.RawMessage) error {
 		return Failf(CodeInvalidRequest, "parameters is empty.").WithRemedy("Say what is to differ from the plan's network.")
 	}
 	if given["pod_cidr"] != nil {
-		for _, name := range []string{
-			"pod_ip_block_ids", "fip_pool_ids", "node_ip_block_ids", "infrastructure_networks",
-			"cni_configurations", "t0_router_id", "lb_size", "master_vms_nsgroup_id",
-		} {
+		for _, name := range nsxOnly() {
 			if given[name] != nil {
 				return Failf(CodeInvalidRequest, "parameters.pod_cidr and parameters.%s contradict each other: with NSX-T, pods get their addresses from IP blocks.", name).
 					WithRemedy("Leave one of them out.")
@@ -69,6 +66,41 @@ func validateNetworkProfile(raw json.RawMessage) error {
 	if given["dns_lookup_mode"] == "API_INGRESS" && given["ingress_prefix"] == nil {
 		return Failf(CodeInvalidRequest, "parameters.ingress_prefix is missing: dns_lookup_mode API_INGRESS looks up PREFIX.HOSTNAME.").
 			WithRemedy("Add it, such as ingress.")
+	}
+	return nil
+}
+
+// nsxOnly are the members that mean nothing without NSX-T.
+func nsxOnly() []string {
+	return []string{
+		"pod_ip_block_ids", "fip_pool_ids", "node_ip_block_ids", "infrastructure_networks",
+		"cni_configurations", "t0_router_id", "lb_size", "master_vms_nsgroup_id",
+	}
+}
+
+// CheckNetworkProfile refuses a network profile that the plan's network cannot
+// give: settings of NSX-T without it, and a pod_cidr with it.
+func (p Plan) CheckNetworkProfile(profile *Profile) error {
+	if p.CNI == "" {
+		return nil
+	}
+	given, err := readDocument[map[string]json.RawMessage](profile)
+	if err != nil {
+		return err
+	}
+	dropNulls(given)
+	if p.CNI == CNINSXT {
+		if _, own := given["pod_cidr"]; own {
+			return Failf(CodeInvalidRequest, "network_profile_name: network profile %s has pod_cidr, but the network of plan %s is NSX-T, where pods get their addresses from IP blocks.", Shorten(profile.Name), p.Name).
+				WithRemedy("Choose a profile with pod_ip_block_ids, or a plan with another network.")
+		}
+		return nil
+	}
+	for _, name := range nsxOnly() {
+		if _, has := given[name]; has {
+			return Failf(CodeInvalidRequest, "network_profile_name: network profile %s has %s, which is a setting of NSX-T, but the network of plan %s is %s.", Shorten(profile.Name), name, p.Name, p.CNI).
+				WithRemedy("Choose a plan with NSX-T, or a profile with pod_cidr and service_cidr alone.")
+		}
 	}
 	return nil
 }

@@ -87,6 +87,10 @@ type Operation struct {
 	Spec     ClusterSpec
 	Previous *ClusterSpec
 
+	// PreviousMachines are what was recorded that the cluster takes before the
+	// operation.
+	PreviousMachines Machines
+
 	RequestedBy Principal
 	RequestID   string // of the HTTP request, for logs
 

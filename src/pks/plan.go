@@ -14,4 +14,19 @@ type Plan struct {
 	// which BOSH does not tell. Quotas and usages need them; zero: not known.
 	MasterVM MachineSize `yaml:"master_vm,omitempty"`
 	WorkerVM MachineSize `yaml:"worker_vm,omitempty"`
+	// CNI is the network of the plan's clusters; empty: not known, and only the
+	// service adapter can tell which network profiles fit.
+	CNI CNI `yaml:"cni,omitempty"`
 }
+
+// CNI is what gives pods their network.
+type CNI string
+
+const (
+	CNIFlannel CNI = "flannel"
+	CNINSXT    CNI = "nsx-t"
+	CNINone    CNI = "none" // brought by the plan's add-ons
+)
+
+// CNIs are all there are.
+func CNIs() []CNI { return []CNI{CNIFlannel, CNINSXT, CNINone} }

@@ -162,6 +162,35 @@ func TestAcceptedProfilesMakeManifests(t *testing.T) {
 	})
 }
 
+// The door and the adapter agree which network profiles fit which network.
+func TestNetworkProfilesFitPlansAsTheAdapterHasIt(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		plan := pks.Plan{Name: "p", MasterInstances: 1, WorkerInstances: 2, MaxWorkerInstances: 30, CNI: rapid.SampledFrom(pks.CNIs()).Draw(rt, "network")}
+		document := drawNetwork(rt)
+		if rapid.Bool().Draw(rt, "ranges") {
+			document = maybe(rt, "", map[string]*rapid.Generator[any]{"pod_cidr": word("10.220.0.0/16"), "service_cidr": word("10.221.0.0/24"), "nodes_dns": rapid.Just(any([]string{"9.9.9.9"}))})
+		}
+		parameters, err := json.Marshal(document)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		spec := pks.ClusterSpec{
+			ClusterName: "demo", MasterHost: "demo.example.com", MasterPort: 8443, WorkerInstances: 2,
+			NetworkProfile: &pks.Profile{Name: "own", Parameters: parameters},
+		}
+		atTheDoor := plan.CheckNetworkProfile(spec.NetworkProfile)
+		_, inTheAdapter := adapter.Generate(adapterInput(rt, spec, plan))
+		if (atTheDoor == nil) != (inTheAdapter == nil) {
+			rt.Errorf("%s with %s:\n door: %v\n adapter: %v", parameters, plan.CNI, atTheDoor, inTheAdapter)
+		}
+		plan.CNI = ""
+		if err := plan.CheckNetworkProfile(spec.NetworkProfile); err != nil {
+			rt.Errorf("a plan that does not say its network: %v", err)
+		}
+	})
+}
+
 func adapterInput(rt *rapid.T, spec pks.ClusterSpec, plan pks.Plan) serviceadapter.GenerateManifestParams {
 	in := serviceadapter.GenerateManifestParams{
 		ServiceDeployment: serviceadapter.ServiceDeployment{
@@ -169,10 +198,7 @@ func adapterInput(rt *rapid.T, spec pks.ClusterSpec, plan pks.Plan) serviceadapt
 			Stemcells:      []serviceadapter.Stemcell{{OS: "ubuntu-xenial", Version: "621.76"}},
 		},
 		Plan: serviceadapter.Plan{
-			Properties: viaJSON(rt, map[string]any{"max_worker_instances": plan.MaxWorkerInstances, "network": map[string]any{"cni": "nsx-t", "nsx_t": map[string]any{
-				"managers": []string{"nsx.example.com"}, "insecure": true, "client_cert": "((/nsx.certificate))", "client_key": "((/nsx.private_key))",
-				"t0_router_id": "t0", "pod_ip_block_ids": []string{"b"}, "fip_pool_ids": []string{"f"},
-			}}}),
+			Properties:       viaJSON(rt, map[string]any{"max_worker_instances": plan.MaxWorkerInstances, "network": networkOf(plan)}),
 			LifecycleErrands: serviceadapter.LifecycleErrands{PostDeploy: []serviceadapter.Errand{{Name: "apply-addons"}}},
 			InstanceGroups: []serviceadapter.InstanceGroup{
 				{Name: "master", VMType: "small", Instances: plan.MasterInstances, Networks: []string{"default"}, AZs: []string{"z1"}, PersistentDiskType: "10GB"},
@@ -186,6 +212,18 @@ func adapterInput(rt *rapid.T, spec pks.ClusterSpec, plan pks.Plan) serviceadapt
 		in.ServiceDeployment.Releases = append(in.ServiceDeployment.Releases, serviceadapter.ServiceRelease{Name: r.Name, Version: r.Version, Jobs: r.JobNames()})
 	}
 	return in
+}
+
+// networkOf is the plan's network; NSX-T, which takes all profiles, unless it says
+// otherwise.
+func networkOf(plan pks.Plan) map[string]any {
+	if plan.CNI != "" && plan.CNI != pks.CNINSXT {
+		return map[string]any{"cni": plan.CNI}
+	}
+	return map[string]any{"cni": pks.CNINSXT, "nsx_t": map[string]any{
+		"managers": []string{"nsx.example.com"}, "insecure": true, "client_cert": "((/nsx.certificate))", "client_key": "((/nsx.private_key))",
+		"t0_router_id": "t0", "pod_ip_block_ids": []string{"b"}, "fip_pool_ids": []string{"f"},
+	}}
 }
 
 func viaJSON(rt *rapid.T, document any) map[string]any {

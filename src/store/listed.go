@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -23,15 +24,30 @@ const (
 // reading again what has changed since and not everything. Whatever process makes
 // a change, it counts up the cluster's revision.
 type listed struct {
+	turn chan struct{} // held by who reads what is missing
+
 	mu       sync.Mutex
-	clusters map[string]pks.Cluster // by id
+	clusters map[string]*pks.Cluster // by id
 }
 
-func (l *listed) remember(clusters []pks.Cluster) {
+func newListed() *listed {
+	return &listed{turn: make(chan struct{}, 1), clusters: map[string]*pks.Cluster{}}
+}
+
+func (l *listed) takeTurn(ctx context.Context) (end func(), err error) {
+	select {
+	case l.turn <- struct{}{}:
+		return func() { <-l.turn }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (l *listed) remember(clusters []*pks.Cluster) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.clusters == nil || len(l.clusters)+len(clusters) > listedMost {
-		l.clusters = make(map[string]pks.Cluster, len(clusters))
+	if len(l.clusters)+len(clusters) > listedMost {
+		l.clusters = make(map[string]*pks.Cluster, len(clusters))
 	}
 	for _, c := range clusters {
 		l.clusters[c.ID] = c
@@ -46,13 +62,13 @@ type head struct {
 
 // recall returns the clusters in the order of the heads, and the places and ids
 // of those that are not known as they are now.
-func (l *listed) recall(heads []head) (clusters []pks.Cluster, missing map[string]int) {
+func (l *listed) recall(heads []head) (clusters []*pks.Cluster, missing map[string]int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	clusters, missing = make([]pks.Cluster, len(heads)), map[string]int{}
+	clusters, missing = make([]*pks.Cluster, len(heads)), map[string]int{}
 	for i, h := range heads {
-		c, ok := l.clusters[h.id]
-		if !ok || c.Revision != h.revision {
+		c := l.clusters[h.id]
+		if c == nil || c.Revision != h.revision {
 			missing[h.id] = i
 			continue
 		}
@@ -79,33 +95,50 @@ func (s *SQL) listHeads(ctx context.Context, query *bun.SelectQuery) (heads []he
 }
 
 // listWhole runs the query for everything.
-func (s *SQL) listWhole(ctx context.Context, query *bun.SelectQuery) ([]pks.Cluster, error) {
+func (s *SQL) listWhole(ctx context.Context, query *bun.SelectQuery) ([]*pks.Cluster, error) {
 	var rows []clusterRow
 	if err := query.Model(&rows).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("list clusters: %w", err)
 	}
-	clusters := make([]pks.Cluster, len(rows))
+	clusters := make([]*pks.Cluster, len(rows))
 	for i := range rows {
-		var err error
-		if clusters[i], err = rows[i].cluster(); err != nil {
+		c, err := rows[i].cluster()
+		if err != nil {
 			return nil, err
 		}
+		clusters[i] = &c
 	}
 	return clusters, nil
 }
 
-// listChanged answers a list from memory and reads what has changed. Should that
-// be much, it is no answer: nil.
-func (s *SQL) listChanged(ctx context.Context, heads []head) ([]pks.Cluster, error) {
+// listRemembered answers a list from memory and reads what has changed.
+func (s *SQL) listRemembered(ctx context.Context, filter ClusterFilter) ([]*pks.Cluster, error) {
+	heads, err := s.listHeads(ctx, s.clustersWhere(filter))
+	if err != nil {
+		return nil, err
+	}
 	clusters, missing := s.listed.recall(heads)
+	if len(missing) == 0 {
+		return clusters, nil
+	}
+	// Many who list at once after a start would all read the same.
+	endTurn, err := s.listed.takeTurn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list clusters: %w", err)
+	}
+	defer endTurn()
+	clusters, missing = s.listed.recall(heads)
 	if len(missing) > len(heads)/4 {
-		return nil, nil
+		all, err := s.listWhole(ctx, s.clustersWhere(filter))
+		s.listed.remember(all)
+		return all, err
 	}
-	ids := make([]string, 0, len(missing))
-	for id := range missing {
-		ids = append(ids, id)
-	}
-	for chunk := range slices.Chunk(ids, idsAtOnce) {
+	return s.listChanged(ctx, clusters, missing)
+}
+
+// listChanged reads the missing clusters into their places.
+func (s *SQL) listChanged(ctx context.Context, clusters []*pks.Cluster, missing map[string]int) ([]*pks.Cluster, error) {
+	for chunk := range slices.Chunk(slices.Collect(maps.Keys(missing)), idsAtOnce) {
 		changed, err := s.listWhole(ctx, s.read.NewSelect().Where("id IN (?)", bun.List(chunk)))
 		if err != nil {
 			return nil, err
@@ -113,12 +146,8 @@ func (s *SQL) listChanged(ctx context.Context, heads []head) ([]pks.Cluster, err
 		s.listed.remember(changed)
 		for _, c := range changed {
 			clusters[missing[c.ID]] = c
-			delete(missing, c.ID)
 		}
 	}
-	if len(missing) == 0 {
-		return clusters, nil
-	}
-	// Some went away between the two queries.
-	return slices.DeleteFunc(clusters, func(c pks.Cluster) bool { return c.ID == "" }), nil
+	// Some may have gone away between the two queries.
+	return slices.DeleteFunc(clusters, func(c *pks.Cluster) bool { return c == nil }), nil
 }

@@ -33,7 +33,7 @@ func openPostgres(ctx context.Context, cfg Config) (_ *SQL, err error) {
 	pool.SetMaxIdleConns(postgresConnections)
 	pool.SetConnMaxIdleTime(postgresIdle)
 	db := bun.NewDB(pool, pgdialect.New())
-	s := &SQL{dialect: Postgres, write: db, read: db, presence: newPresence(pool)}
+	s := &SQL{dialect: Postgres, write: db, read: db, listed: newListed(), presence: newPresence(pool)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

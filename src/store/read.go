@@ -53,27 +53,19 @@ func foundCluster(row *clusterRow, wanted string, err error) (pks.Cluster, error
 const shortList = 100
 
 // Clusters lists clusters by name.
-func (s *SQL) Clusters(ctx context.Context, filter ClusterFilter) ([]pks.Cluster, error) {
+func (s *SQL) Clusters(ctx context.Context, filter ClusterFilter) ([]*pks.Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	var clusters []*pks.Cluster
+	var err error
 	if filter.Limit == 0 || filter.Limit > shortList {
-		heads, err := s.listHeads(ctx, s.clustersWhere(filter))
-		if err != nil {
-			return nil, asFailure(err)
-		}
-		clusters, err := s.listChanged(ctx, heads)
-		if err != nil {
-			return nil, asFailure(err)
-		}
-		if clusters != nil {
-			return clusters, nil
-		}
+		clusters, err = s.listRemembered(ctx, filter)
+	} else {
+		clusters, err = s.listWhole(ctx, s.clustersWhere(filter))
 	}
-	clusters, err := s.listWhole(ctx, s.clustersWhere(filter))
 	if err != nil {
 		return nil, asFailure(err)
 	}
-	s.listed.remember(clusters)
 	return clusters, nil
 }
 

@@ -113,38 +113,39 @@ func hostKey(host string) string {
 type operationRow struct {
 	bun.BaseModel `bun:"table:operations"`
 
-	ID              string `bun:"id,pk"`
-	ClusterID       string `bun:"cluster_id"`
-	ClusterName     string `bun:"cluster_name"`
-	Action          string `bun:"action"`
-	State           string `bun:"state"`
-	Spec            string `bun:"spec"`
-	Previous        string `bun:"previous"`
-	ByKind          string `bun:"by_kind"`
-	ByOrigin        string `bun:"by_origin"`
-	ByID            string `bun:"by_id"`
-	ByName          string `bun:"by_name"`
-	RequestID       string `bun:"request_id"`
-	RolloutID       string `bun:"rollout_id"`
-	Kubernetes      string `bun:"kubernetes_version"`
-	Product         string `bun:"product_version"`
-	BrokerOperation string `bun:"broker_operation"`
-	EventOffset     int64  `bun:"event_offset"`
-	Attempts        int    `bun:"attempts"`
-	Faults          int    `bun:"faults"`
-	BOSHTask        int    `bun:"bosh_task"`
-	Percent         int    `bun:"percent"`
-	Description     string `bun:"description"`
-	Failure         string `bun:"failure"`
-	CreatedAt       int64  `bun:"created_at"`
-	UpdatedAt       int64  `bun:"updated_at"`
-	SettledAt       int64  `bun:"settled_at"`
-	GoneAt          int64  `bun:"gone_at"`
-	PlanID          string `bun:"plan_id"`
-	DeletionLock    string `bun:"deletion_lock"`
-	AskedAt         int64  `bun:"asked_at"`
-	CancelRequested int64  `bun:"cancel_requested_at"`
-	Landed          string `bun:"landed"`
+	ID               string `bun:"id,pk"`
+	ClusterID        string `bun:"cluster_id"`
+	ClusterName      string `bun:"cluster_name"`
+	Action           string `bun:"action"`
+	State            string `bun:"state"`
+	Spec             string `bun:"spec"`
+	Previous         string `bun:"previous"`
+	PreviousMachines string `bun:"previous_machines"`
+	ByKind           string `bun:"by_kind"`
+	ByOrigin         string `bun:"by_origin"`
+	ByID             string `bun:"by_id"`
+	ByName           string `bun:"by_name"`
+	RequestID        string `bun:"request_id"`
+	RolloutID        string `bun:"rollout_id"`
+	Kubernetes       string `bun:"kubernetes_version"`
+	Product          string `bun:"product_version"`
+	BrokerOperation  string `bun:"broker_operation"`
+	EventOffset      int64  `bun:"event_offset"`
+	Attempts         int    `bun:"attempts"`
+	Faults           int    `bun:"faults"`
+	BOSHTask         int    `bun:"bosh_task"`
+	Percent          int    `bun:"percent"`
+	Description      string `bun:"description"`
+	Failure          string `bun:"failure"`
+	CreatedAt        int64  `bun:"created_at"`
+	UpdatedAt        int64  `bun:"updated_at"`
+	SettledAt        int64  `bun:"settled_at"`
+	GoneAt           int64  `bun:"gone_at"`
+	PlanID           string `bun:"plan_id"`
+	DeletionLock     string `bun:"deletion_lock"`
+	AskedAt          int64  `bun:"asked_at"`
+	CancelRequested  int64  `bun:"cancel_requested_at"`
+	Landed           string `bun:"landed"`
 }
 
 func operationRowOf(op pks.Operation) (*operationRow, error) {
@@ -161,6 +162,11 @@ func operationRowOf(op pks.Operation) (*operationRow, error) {
 	if op.DeletionLock != nil {
 		r.DeletionLock = strconv.FormatBool(*op.DeletionLock)
 	}
+	machines, err := op.PreviousMachines.MarshalText()
+	if err != nil {
+		return nil, fmt.Errorf("encode previous machines of operation %s: %w", op.ID, err)
+	}
+	r.PreviousMachines = string(machines)
 	spec, err := json.Marshal(op.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("encode spec of operation %s: %w", op.ID, err)
@@ -199,6 +205,9 @@ func (r *operationRow) operation() (pks.Operation, error) {
 	}
 	if err := json.Unmarshal([]byte(r.Spec), &op.Spec); err != nil {
 		return op, fmt.Errorf("decode spec of operation %s: %w", r.ID, err)
+	}
+	if err := op.PreviousMachines.UnmarshalText([]byte(r.PreviousMachines)); err != nil {
+		return op, fmt.Errorf("decode previous machines of operation %s: %w", r.ID, err)
 	}
 	if r.Previous != "" {
 		if err := json.Unmarshal([]byte(r.Previous), &op.Previous); err != nil {

@@ -26,7 +26,7 @@ type SQL struct {
 	write   *bun.DB
 	read    *bun.DB // the same as write on PostgreSQL
 	byName  *sql.Stmt
-	listed  listed
+	listed  *listed
 	unlock  func() error // lets go of what Open took beside the connections
 
 	presence *presence // PostgreSQL alone

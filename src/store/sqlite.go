@@ -43,7 +43,7 @@ func openSQLite(ctx context.Context, cfg Config) (_ *SQL, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &SQL{dialect: SQLite, unlock: unlock}
+	s := &SQL{dialect: SQLite, listed: newListed(), unlock: unlock}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

@@ -19,9 +19,9 @@ type Reader interface {
 	Cluster(ctx context.Context, name string) (pks.Cluster, error)
 	// ClusterByID finds a cluster by its UUID; cluster_not_found if there is none.
 	ClusterByID(ctx context.Context, id string) (pks.Cluster, error)
-	// Clusters lists clusters by name. What their specs point to is shared with
-	// others who list them: it must not be changed.
-	Clusters(ctx context.Context, filter ClusterFilter) ([]pks.Cluster, error)
+	// Clusters lists clusters by name. They are shared with others who list them and
+	// must not be changed: a cluster that was changed meanwhile is another one.
+	Clusters(ctx context.Context, filter ClusterFilter) ([]*pks.Cluster, error)
 	// Operation finds an operation by its UUID, also one of a cluster that is
 	// gone; ErrNoOperation if there is none.
 	Operation(ctx context.Context, id string) (pks.Operation, error)

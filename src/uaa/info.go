@@ -55,3 +55,23 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	}
 	return info, nil
 }
+
+// Issuer asks UAA what stands as issuer in its tokens (reference/uaa.md §6.3).
+func (c *Client) Issuer(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := c.endpoint.send(ctx, http.MethodGet, "/.well-known/openid-configuration", nil, nil)
+	if err != nil {
+		return "", transportError(c.endpoint.base, err)
+	}
+	if answer.status == http.StatusTooManyRequests || answer.status >= http.StatusInternalServerError {
+		return "", &Error{Kind: ErrUnavailable, URL: c.endpoint.base, Status: answer.status}
+	}
+	var document struct {
+		Issuer string `json:"issuer"`
+	}
+	if answer.status != http.StatusOK || json.Unmarshal(answer.body, &document) != nil || document.Issuer == "" {
+		return "", &Error{Kind: ErrNotUAA, URL: c.endpoint.base, Status: answer.status}
+	}
+	return document.Issuer, nil
+}

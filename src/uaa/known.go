@@ -11,7 +11,8 @@ func (v *Verifier) Known(raw string) bool {
 	sum := digestOf(raw)
 	if strings.Contains(raw, ".") {
 		known, ok := v.verified.get(sum)
-		return ok && known.version == v.keys.current() && v.now().Before(known.token.ExpiresAt.Add(v.rules.skew))
+		return ok && known.version == v.keys.current() && v.now().Before(known.token.ExpiresAt.Add(v.rules.skew)) &&
+			(len(v.audiences) == 0 || known.audience.covers(v.audiences) || known.audience.covers([]string{scopeOpenID}))
 	}
 	if v.asker == nil {
 		return false

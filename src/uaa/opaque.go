@@ -29,16 +29,16 @@ const (
 // not worth a question.
 var opaqueToken = regexp.MustCompile(`^[A-Za-z0-9_\-+/=~]{30,512}$`)
 
-func (v *Verifier) verifyOpaque(ctx context.Context, raw string) (Token, error) {
+func (v *Verifier) verifyOpaque(ctx context.Context, raw string) (Token, audience, error) {
 	if !opaqueToken.MatchString(raw) {
-		return Token{}, refuse("token is neither a JWT nor an opaque token")
+		return Token{}, nil, refuse("token is neither a JWT nor an opaque token")
 	}
 	if v.asker == nil {
-		return Token{}, refuse("token is opaque, and no client is configured to ask UAA about it")
+		return Token{}, nil, refuse("token is opaque, and no client is configured to ask UAA about it")
 	}
 	claims, err := v.asker.ask(ctx, digestOf(raw), raw)
 	if err != nil {
-		return Token{}, err
+		return Token{}, nil, err
 	}
 	return v.judge(claims)
 }

@@ -8,6 +8,9 @@ const (
 	ScopeAdminRead = "pks.clusters.admin.read" // read every cluster, change none
 )
 
+// scopeOpenID is the scope, and the audience, of tokens that tell who somebody is.
+const scopeOpenID = "openid"
+
 // DefaultAudience is the resource that the product's scopes belong to.
 const DefaultAudience = "pks.clusters"
 

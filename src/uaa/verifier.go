@@ -3,6 +3,7 @@ package uaa
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,7 @@ type Verifier struct {
 	keys       *keyring
 	asker      *asker // nil: UAA is never asked
 	rules      rules
+	audiences  []string // empty: any
 	revocation bool
 	now        func() time.Time
 	verified   *cache[vouched]
@@ -58,8 +60,9 @@ type Verifier struct {
 
 // vouched is a JWT whose signature and claims were found good.
 type vouched struct {
-	token   Token
-	version uint64 // of the key set
+	token    Token
+	audience audience
+	version  uint64 // of the key set
 }
 
 // NewVerifier checks the configuration. It does not call UAA: the keys are
@@ -87,7 +90,8 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	v := &Verifier{
 		endpoint:   endpoint,
 		keys:       newKeyring(endpoint, c.Now),
-		rules:      rules{issuer: c.Issuer, audiences: c.Audiences, anyZone: c.AnyZone, skew: c.Skew},
+		rules:      rules{issuer: c.Issuer, anyZone: c.AnyZone, skew: c.Skew},
+		audiences:  c.Audiences,
 		revocation: c.CheckRevocation,
 		now:        c.Now,
 		verified:   newCache[vouched](verifiedTokens),
@@ -117,8 +121,39 @@ func (v *Verifier) Close() error {
 // CodeUnauthenticated with one text for every kind of bad token, or
 // CodeUAAUnavailable when UAA was needed and could not be asked.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Token, error) {
+	token, audience, err := v.verify(ctx, raw)
+	if err != nil {
+		return Token{}, err
+	}
+	return v.meantFor(token, audience, v.audiences)
+}
+
+// VerifyPerson is Verify for what is open to every person that UAA knows: it also
+// accepts access tokens that only tell who a person is, such as those of the
+// client pks_cluster_client. They need not hold any scope of the product.
+func (v *Verifier) VerifyPerson(ctx context.Context, raw string) (Token, error) {
+	token, audience, err := v.verify(ctx, raw)
+	if err != nil {
+		return Token{}, err
+	}
+	resources := v.audiences
+	if token.Principal.Kind == pks.PrincipalUser && len(resources) > 0 {
+		resources = append(slices.Clone(resources), scopeOpenID)
+	}
+	return v.meantFor(token, audience, resources)
+}
+
+// meantFor refuses a token that is for none of the resources; none are any.
+func (v *Verifier) meantFor(token Token, audience audience, resources []string) (Token, error) {
+	if len(resources) > 0 && !audience.covers(resources) {
+		return Token{}, refuse("token %q of client %q: audience %q holds none of %q", clip(token.JTI), clip(token.ClientID), clipAll(audience), resources)
+	}
+	return token, nil
+}
+
+func (v *Verifier) verify(ctx context.Context, raw string) (Token, audience, error) {
 	if len(raw) > maxTokenBytes {
-		return Token{}, refuse("token has %d bytes", len(raw))
+		return Token{}, nil, refuse("token has %d bytes", len(raw))
 	}
 	if !strings.Contains(raw, ".") {
 		return v.verifyOpaque(ctx, raw)
@@ -126,45 +161,46 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Token, error) {
 	return v.verifyJWT(ctx, raw)
 }
 
-func (v *Verifier) verifyJWT(ctx context.Context, raw string) (Token, error) {
+func (v *Verifier) verifyJWT(ctx context.Context, raw string) (Token, audience, error) {
 	sum := digestOf(raw)
-	token, err := v.vouch(ctx, sum, raw)
+	token, audience, err := v.vouch(ctx, sum, raw)
 	if err != nil {
-		return Token{}, err
+		return Token{}, nil, err
 	}
 	if v.revocation {
 		if _, err := v.asker.ask(ctx, sum, raw); err != nil {
-			return Token{}, err
+			return Token{}, nil, err
 		}
 	}
-	return token, nil
+	return token, audience, nil
 }
 
 // vouch checks the token itself, or finds that it was checked before with the
 // keys that are still in force.
-func (v *Verifier) vouch(ctx context.Context, sum digest, raw string) (Token, error) {
+func (v *Verifier) vouch(ctx context.Context, sum digest, raw string) (Token, audience, error) {
 	if known, ok := v.verified.get(sum); ok {
 		if known.version == v.keys.current() && v.now().Before(known.token.ExpiresAt.Add(v.rules.skew)) {
-			return known.token.clone(), nil
+			return known.token.clone(), known.audience, nil
 		}
 		v.verified.remove(sum)
 	}
 	payload, version, err := v.openJWT(ctx, raw)
 	if err != nil {
-		return Token{}, err
+		return Token{}, nil, err
 	}
-	token, err := v.judge(payload)
+	token, audience, err := v.judge(payload)
 	if err != nil {
-		return Token{}, err
+		return Token{}, nil, err
 	}
-	v.verified.put(sum, vouched{token: token, version: version})
-	return token.clone(), nil
+	v.verified.put(sum, vouched{token: token, audience: audience, version: version})
+	return token.clone(), audience, nil
 }
 
-func (v *Verifier) judge(payload []byte) (Token, error) {
+func (v *Verifier) judge(payload []byte) (Token, audience, error) {
 	claims, err := parseClaims(payload)
 	if err != nil {
-		return Token{}, refuse("%w", err)
+		return Token{}, nil, refuse("%w", err)
 	}
-	return v.rules.judge(claims, v.now())
+	token, err := v.rules.judge(claims, v.now())
+	return token, claims.Audience, err
 }

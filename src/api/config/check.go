@@ -97,6 +97,9 @@ func checkPlans(plans []pks.Plan) error {
 		if !slices.Contains([]int{1, 3, 5}, p.MasterInstances) {
 			faults = append(faults, fmt.Errorf("%smaster_instances is %d; etcd needs 1, 3 or 5", at, p.MasterInstances))
 		}
+		if p.CNI != "" && !slices.Contains(pks.CNIs(), p.CNI) {
+			faults = append(faults, fmt.Errorf("%scni is %q; it must be one of %q", at, p.CNI, pks.CNIs()))
+		}
 		faults = append(faults, checkSize(at+"master_vm", p.MasterVM), checkSize(at+"worker_vm", p.WorkerVM))
 		if p.WorkerInstances < 1 || p.WorkerInstances > p.MaxWorkerInstances {
 			faults = append(faults, fmt.Errorf("%sworker_instances is %d; it must be from 1 to max_worker_instances, which is %d",

@@ -4,17 +4,13 @@
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/pks-community/pks-release/src/pks"
+	"github.com/pks-community/pks-release/src/strictyaml"
 )
 
 // Config is the whole file. Durations are written as Go writes them: 10s, 2m.
@@ -29,7 +25,9 @@ type Config struct {
 	Plans             []pks.Plan    `yaml:"plans"`
 	PollInterval      time.Duration `yaml:"poll_interval"`
 	Metrics           Metrics       `yaml:"metrics"`
-	Log               Log           `yaml:"log"`
+	// LockFile closes the API to changes as long as the file exists; empty: never.
+	LockFile string `yaml:"lock_file"`
+	Log      Log    `yaml:"log"`
 }
 
 // TLS is what the API shows its clients. Both are paths of PEM files.
@@ -115,16 +113,8 @@ func Parse(content []byte) (Config, error) {
 		Broker:       Broker{Timeout: time.Minute},
 		PollInterval: 10 * time.Second,
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&config); err != nil {
-		if errors.Is(err, io.EOF) {
-			return Config{}, errors.New("the file is empty")
-		}
-		return Config{}, explain(content, err)
-	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return Config{}, errors.New("the file holds more than one YAML document")
+	if err := strictyaml.Decode(content, &config); err != nil {
+		return Config{}, err
 	}
 	return config, config.check()
 }

@@ -31,6 +31,7 @@ plans:
 - {id: p1, name: small, description: one, master_instances: 1, worker_instances: 3, max_worker_instances: 50, allow_privileged_containers: true}
 poll_interval: 1s
 log: {level: debug}
+lock_file: /run/locked
 `
 
 func TestEveryKeyIsRead(t *testing.T) {
@@ -52,6 +53,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Plans: []pks.Plan{{ID: "p1", Name: "small", Description: "one", MasterInstances: 1, WorkerInstances: 3, MaxWorkerInstances: 50,
 			AllowPrivilegedContainers: true}},
 		PollInterval: time.Second,
+		LockFile:     "/run/locked",
 		Log:          config.Log{Level: slog.LevelDebug},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -132,6 +134,7 @@ func TestBadConfigurationIsRefusedByKey(t *testing.T) {
 		"no plans":               {"- {id: p1", "# {id: p1", "plans is empty"},
 		"plan without id":        {"id: p1, ", "", "plans[0].id is missing"},
 		"plan without name":      {"name: small, ", "", "plans[0].name is missing"},
+		"unknown network":        {"max_worker_instances: 50", "max_worker_instances: 50, cni: calico", `plans[0].cni is "calico"; it must be one of ["flannel" "nsx-t" "none"]`},
 		"half a size":            {"max_worker_instances: 50", "max_worker_instances: 50, worker_vm: {cpu: 2}", "plans[0].worker_vm needs cpu and memory_in_mb, both above 0"},
 		"negative size":          {"max_worker_instances: 50", "max_worker_instances: 50, master_vm: {cpu: -2, memory_in_mb: 1}", "plans[0].master_vm needs cpu and memory_in_mb, both above 0"},
 		"two masters":            {"master_instances: 1", "master_instances: 2", "plans[0].master_instances is 2; etcd needs 1, 3 or 5"},

@@ -32,7 +32,7 @@ func (quiet) Verify(context.Context, string) (uaa.Token, error) {
 	return uaa.Token{Scopes: []string{uaa.ScopeAdmin}}, nil
 }
 func (quiet) Cluster(context.Context, string) (pks.Cluster, error) { return pks.Cluster{ID: "1"}, nil }
-func (quiet) Clusters(context.Context, store.ClusterFilter) ([]pks.Cluster, error) {
+func (quiet) Clusters(context.Context, store.ClusterFilter) ([]*pks.Cluster, error) {
 	return nil, nil
 }
 func (quiet) Ping(context.Context) error { return nil }

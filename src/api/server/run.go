@@ -12,9 +12,11 @@ import (
 	"log/slog"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/pks-community/pks-release/src/api/config"
 	v1 "github.com/pks-community/pks-release/src/api/v1"
+	"github.com/pks-community/pks-release/src/healthcheck"
 	"github.com/pks-community/pks-release/src/pks"
 )
 
@@ -25,6 +27,10 @@ type flags struct {
 	config      string
 	checkConfig bool
 	version     bool
+	healthcheck bool
+	wait        time.Duration
+	backup      string
+	restore     string
 }
 
 // Run is the whole program. It returns when ctx ends, on SIGTERM or SIGINT, or
@@ -55,6 +61,10 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	set.StringVar(&f.config, "config", "", "path of the configuration `file`")
 	set.BoolVar(&f.checkConfig, "check-config", false, "check the configuration and the files it names, then exit")
 	set.BoolVar(&f.version, "version", false, "print the version, then exit")
+	set.BoolVar(&f.healthcheck, "healthcheck", false, "ask the pks-api that runs with this configuration whether it is well, then exit")
+	set.DurationVar(&f.wait, "wait", 0, "with -healthcheck: how `long` it may take to become so")
+	set.StringVar(&f.backup, "backup", "", "copy the SQLite database to a new `file`, then exit; pks-api may be running")
+	set.StringVar(&f.restore, "restore", "", "put a backup `file` in the place of the SQLite database, then exit; pks-api must not be running")
 	if err := set.Parse(args); err != nil {
 		return flags{}, err
 	}
@@ -86,6 +96,13 @@ func run(ctx context.Context, build Build, flags flags, stdout, stderr io.Writer
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	switch {
+	case flags.healthcheck:
+		url := healthcheck.URL("https", settings.Listen, "/actuator/health")
+		return healthcheck.Await(ctx, url, settings.TLS.CertificateFile, flags.wait)
+	case flags.backup != "" || flags.restore != "":
+		return copyDatabase(ctx, settings.Database, flags, stdout)
+	}
 	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: settings.Log.Level}))
 	return serve(ctx, build, settings, materials, logger, stdout)
 }

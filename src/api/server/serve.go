@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -98,6 +99,7 @@ func serve(ctx context.Context, build Build, settings config.Config, m materials
 		Build:             build,
 		InstancesLogin:    pks.BasicCredentials(settings.ServiceInstances),
 		UAAURL:            settings.UAA.URL,
+		Locked:            func() bool { return exists(settings.LockFile) },
 		RequestTimeout:    requestTimeout,
 		Logger:            logger,
 		Metrics:           measured.registry,
@@ -128,6 +130,12 @@ func serve(ctx context.Context, build Build, settings config.Config, m materials
 		}
 		return nil
 	})
+	group.Go(func() error {
+		if err := handler.WarmUp(groupCtx); err != nil && groupCtx.Err() == nil {
+			logger.Warn("clusters not read ahead", "error", err)
+		}
+		return nil
+	})
 	err = group.Wait()
 
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
@@ -137,6 +145,16 @@ func serve(ctx context.Context, build Build, settings config.Config, m materials
 	}
 	logger.Info("stopped")
 	return err
+}
+
+// exists is false for what cannot be looked at: a lock that is only perhaps there
+// locks nobody out.
+func exists(path string) bool {
+	if path == "" {
+		return false
+	}
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // serveHTTP answers requests until ctx ends, then lets those under way finish.

@@ -77,9 +77,11 @@ func readJob(archive io.Reader) (catalog.Job, error) {
 	var spec struct {
 		Name       string            `yaml:"name"`
 		Templates  map[string]string `yaml:"templates"`
-		Properties map[string]any    `yaml:"properties"`
-		Provides   []link            `yaml:"provides"`
-		Consumes   []link            `yaml:"consumes"`
+		Properties map[string]struct {
+			Default any `yaml:"default"`
+		} `yaml:"properties"`
+		Provides []link `yaml:"provides"`
+		Consumes []link `yaml:"consumes"`
 	}
 	job := catalog.Job{}
 	found := false
@@ -110,8 +112,14 @@ func readJob(archive io.Reader) (catalog.Job, error) {
 		return catalog.Job{}, errIncomplete
 	}
 	job.Name = spec.Name
-	for property := range spec.Properties {
+	for property, declared := range spec.Properties {
 		job.Properties = append(job.Properties, property)
+		if declared.Default != nil {
+			if job.Defaults == nil {
+				job.Defaults = map[string]any{}
+			}
+			job.Defaults[property] = declared.Default
+		}
 	}
 	slices.Sort(job.Properties)
 	for _, target := range spec.Templates {

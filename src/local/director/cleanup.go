@@ -163,7 +163,7 @@ func (d *Director) cleanup(ctx context.Context, t *task, payload cleanupPayload)
 	}
 	releases := t.stage("Deleting releases", nil, len(left.Releases))
 	for _, r := range left.Releases {
-		err := releases.run(ctx, r.Name+"/"+r.Version, func(*step) error { return d.state.DeleteRelease(ctx, r.Name, r.Version) })
+		err := releases.run(ctx, r.Name+"/"+r.Version, func(*step) error { return d.removeRelease(ctx, r.Name, r.Version) })
 		if err != nil {
 			return "", err
 		}

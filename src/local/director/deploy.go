@@ -286,7 +286,7 @@ func (p *plan) render(ctx context.Context, t *task) error {
 	}
 	p.vars = p.d.resolver(ctx, p.manifest.Name, versions)
 	if !p.options.Pinned {
-		err := p.vars.generate(p.manifest.Variables, p.manifest.Features.ConvergeVariables, func(c credhub.Credential) {
+		err := p.vars.generate(p.links.named(p.manifest.Variables), p.manifest.Features.ConvergeVariables, func(c credhub.Credential) {
 			t.auditDetails(ctx, "create", "variable", c.Name, p.manifest.Name,
 				map[string]any{"update_strategy": "on-deploy", "latest_version": true, "name": c.Name, "id": c.ID})
 		})

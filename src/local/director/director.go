@@ -16,6 +16,7 @@ import (
 	"github.com/pks-community/pks-release/src/local/director/auth"
 	"github.com/pks-community/pks-release/src/local/director/state"
 	"github.com/pks-community/pks-release/src/local/machine"
+	"github.com/pks-community/pks-release/src/local/release"
 )
 
 // Defaults of Config.
@@ -48,6 +49,8 @@ type Config struct {
 	Machines machine.Driver
 	// Credentials is where variables live. Close of the Director does not close it.
 	Credentials *credhub.Store
+	// Releases keeps the archives of uploaded releases. Nil: nobody does.
+	Releases *release.Library
 	// ConfigServerURL is where GET /info says the variables live.
 	ConfigServerURL string
 	// Logger is slog.Default when nil.

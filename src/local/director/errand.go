@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -28,7 +29,7 @@ type errandPayload struct {
 	Instances   []errandTarget `json:"instances,omitempty"`
 }
 
-// errandTarget selects instances: a group, or one instance of it by id or index.
+// errandTarget selects instances: a group, or one instance of it by id or index, or the word first.
 type errandTarget struct {
 	Group string `json:"group"`
 	ID    string `json:"id,omitempty"`
@@ -41,8 +42,9 @@ func (e errandTarget) inspect() string {
 	return fmt.Sprintf(`{"group"=>%q, "id"=>%q}`, e.Group, e.ID)
 }
 
-func (e errandTarget) matches(i *state.Instance) bool {
-	return e.Group == i.Group && (e.ID == "" || e.ID == i.ID || e.ID == strconv.Itoa(i.Index))
+// matches tells whether an instance is meant; first is its group's lowest id among those that there are.
+func (e errandTarget) matches(i *state.Instance, first string) bool {
+	return e.Group == i.Group && (e.ID == "" || e.ID == i.ID || e.ID == strconv.Itoa(i.Index) || e.ID == "first" && i.ID == first)
 }
 
 // errandRun is one job to be run on one instance.
@@ -152,8 +154,16 @@ func selectRuns(runs []errandRun, targets []errandTarget) ([]errandRun, error) {
 	if len(targets) == 0 {
 		return runs, nil
 	}
+	first := map[string]string{}
+	for _, r := range runs {
+		if known, ok := first[r.instance.Group]; !ok || r.instance.ID < known {
+			first[r.instance.Group] = r.instance.ID
+		}
+	}
 	selected := slices.DeleteFunc(runs, func(r errandRun) bool {
-		return !slices.ContainsFunc(targets, func(target errandTarget) bool { return target.matches(r.instance.Instance) })
+		return !slices.ContainsFunc(targets, func(target errandTarget) bool {
+			return target.matches(r.instance.Instance, first[r.instance.Group])
+		})
 	})
 	if len(selected) > 0 {
 		return selected, nil
@@ -305,7 +315,9 @@ func (p *plan) runOne(ctx context.Context, t *task, running *stage, r errandRun)
 func (d *Director) fetchLogs(ctx context.Context, t *task, i *state.Instance, outcome machine.ErrandResult) (logs errandLogs, err error) {
 	fetching := t.stage(fmt.Sprintf("Fetching logs for %s", instanceStep(i)), nil, 1)
 	err = fetching.run(ctx, "Finding and packing log files", func(*step) error {
-		archive, err := logArchive(map[string]string{"errand.stdout.log": outcome.Stdout, "errand.stderr.log": outcome.Stderr}, time.Now())
+		files := map[string]string{"errand.stdout.log": outcome.Stdout, "errand.stderr.log": outcome.Stderr}
+		maps.Copy(files, outcome.Logs)
+		archive, err := logArchive(files, time.Now())
 		if err != nil {
 			return err
 		}

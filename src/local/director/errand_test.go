@@ -137,6 +137,22 @@ func TestAnErrandIsSkippedWhenNothingChangedSinceItsLastSuccess(t *testing.T) {
 	}
 }
 
+func TestAnErrandRunsOnTheFirstOfAGroup(t *testing.T) {
+	t.Parallel()
+	b := start(t, setup{})
+	b.deploy(strings.Replace(d1, "provides: {web: nil}}", "provides: {web: nil}}\n  - {name: chk, release: rec}", 1), "", "done")
+	for target, want := range map[string]string{
+		`{"group":"worker"}`:              "4 succeeded, 0 errored, 0 canceled",
+		`{"group":"worker","id":"first"}`: "1 succeeded, 0 errored, 0 canceled",
+		`{"group":"worker","id":"first"},{"group":"master","id":"first"}`: "2 succeeded, 0 errored, 0 canceled",
+	} {
+		done := b.run(b.do("POST", "/deployments/d1/errands/chk/runs", `{"instances":[`+target+`]}`), "done")
+		if *done.Result != want {
+			t.Errorf("%s: %s, want %s", target, *done.Result, want)
+		}
+	}
+}
+
 func TestErrandsThatCannotRunAreTaskErrors(t *testing.T) {
 	t.Parallel()
 	b := start(t, setup{})

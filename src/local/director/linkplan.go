@@ -22,9 +22,11 @@ type jobKey struct{ group, job string }
 type linkPlan struct {
 	providers []*linkProvider
 	consumers []*linkConsumer
-	// properties are the jobs' own properties as far as their releases declare them, with absolute
-	// placeholders.
+	// properties are the jobs' own properties as far as their releases declare them, defaults
+	// included, with absolute placeholders.
 	properties map[jobKey]map[string]any
+	// names are the links that certificates take names from.
+	names []nameConsumer
 }
 
 // linkProvider is a link that a job offers, of this deployment or another.
@@ -46,6 +48,7 @@ type sharedLink struct {
 type linkConsumer struct {
 	group    *groupPlan
 	job      manifest.Job
+	variable string // whose link it is; empty: the job's
 	link     catalog.Link
 	request  manifest.Consume
 	explicit bool
@@ -63,9 +66,10 @@ func (p *plan) planLinks(ctx context.Context) (*linkPlan, error) {
 		for _, job := range g.Jobs {
 			release := p.jobOf(job)
 			properties, _ := names.absolute(job.Properties).(map[string]any)
-			l.properties[jobKey{g.Name, job.Name}] = catalog.Select(properties, release.Properties)
+			complete := release.Complete(properties)
+			l.properties[jobKey{g.Name, job.Name}] = complete
 			unknown = append(unknown, unknownLinks(job, release)...)
-			l.addProviders(p, g, job, release, properties)
+			l.addProviders(p, g, job, release, complete)
 			l.addConsumers(g, job, release)
 		}
 	}
@@ -82,6 +86,11 @@ func (p *plan) planLinks(ctx context.Context) (*linkPlan, error) {
 			problems = append(problems, problem)
 		}
 	}
+	more, err := p.planNames(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	problems = append(problems, more...)
 	if len(problems) > 0 {
 		return nil, fault.New(fault.General, "Failed to resolve links from deployment '%s'. See errors below:\n  - %s",
 			p.manifest.Name, strings.Join(problems, "\n  - "))
@@ -95,9 +104,15 @@ func unknownLinks(job manifest.Job, release catalog.Job) []string {
 	has := func(links []catalog.Link, name string) bool {
 		return slices.ContainsFunc(links, func(l catalog.Link) bool { return l.Name == name })
 	}
+	provided := offered(job, release)
 	for _, name := range slices.Sorted(maps.Keys(job.Provides)) {
-		if !has(release.Provides, name) {
+		if !has(provided, name) {
 			out = append(out, fmt.Sprintf("Job '%s' does not define link provider '%s' in the release spec", job.Name, name))
+		}
+	}
+	for _, c := range job.Custom {
+		if has(release.Provides, c.Name) {
+			out = append(out, fmt.Sprintf("Custom provider '%s' in job '%s' is already defined in release '%s'", c.Name, job.Name, job.Release))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(job.Consumes)) {
@@ -108,8 +123,17 @@ func unknownLinks(job manifest.Job, release catalog.Job) []string {
 	return out
 }
 
+// offered are the links of a job: its release's and those that the manifest defines.
+func offered(job manifest.Job, release catalog.Job) []catalog.Link {
+	links := slices.Clone(release.Provides)
+	for _, c := range job.Custom {
+		links = append(links, catalog.Link{Name: c.Name, Type: c.Type, Properties: c.Properties})
+	}
+	return links
+}
+
 func (l *linkPlan) addProviders(p *plan, g *groupPlan, job manifest.Job, release catalog.Job, properties map[string]any) {
-	for _, link := range release.Provides {
+	for _, link := range offered(job, release) {
 		given := job.Provides[link.Name]
 		if given.Hidden {
 			continue
@@ -201,8 +225,11 @@ func (c *linkConsumer) complain(details string) string {
 	} else {
 		alias = fmt.Sprintf(" with type '%s'", c.link.Type)
 	}
-	return fmt.Sprintf("Failed to resolve link '%s'%s from job '%s' in instance group '%s'. Details below:\n    - %s",
-		c.link.Name, alias, c.job.Name, c.group.Name, details)
+	owner := "variable '" + c.variable + "'"
+	if c.variable == "" {
+		owner = fmt.Sprintf("job '%s' in instance group '%s'", c.job.Name, c.group.Name)
+	}
+	return fmt.Sprintf("Failed to resolve link '%s'%s from %s. Details below:\n    - %s", c.link.Name, alias, owner, details)
 }
 
 // foreignProviders are the shared providers of another deployment.
@@ -307,6 +334,9 @@ func (p *plan) saveLinks(ctx context.Context) error {
 			link.Provider = &c.provider.row
 		}
 		links = append(links, link)
+	}
+	for _, c := range p.links.names {
+		links = append(links, c.row(p.manifest.Name))
 	}
 	return p.d.state.ReplaceLinks(ctx, p.manifest.Name, providers, links)
 }

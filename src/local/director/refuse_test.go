@@ -50,6 +50,16 @@ func TestManifestsAreRefusedWithTheRecordedErrors(t *testing.T) {
 		"ambiguous link": {strings.ReplaceAll(strings.Replace(d1, ", provides: {web: nil}", "", 1), ", consumes: {web: {from: mweb}}", ""), []string{
 			"error 100 Failed to resolve links from deployment 'd1'. See errors below:\n  - Failed to resolve link 'web' with type 'web' from job 'chk' in instance group 'master'. Details below:\n    - Multiple link providers found:\n      - Link provider 'web' with alias 'mweb' from job 'web' in instance group 'master' in deployment 'd1'\n      - Link provider 'web' from job 'web' in instance group 'worker' in deployment 'd1'\n  - Failed to resolve link 'web' with type 'web' from job 'chk' in instance group 'smoke'. Details below:\n    - Multiple link providers found:\n      - Link provider 'web' with alias 'mweb' from job 'web' in instance group 'master' in deployment 'd1'\n      - Link provider 'web' from job 'web' in instance group 'worker' in deployment 'd1'",
 		}},
+		"name for a password": {replace("- {name: pw, type: password}", "- {name: pw, type: password, consumes: {alternative_name: {from: mweb}}}"), []string{"error 570001 Variable 'pw' can not define 'consumes' key for type 'password'"}},
+		"unknown name":        {replace("common_name: ca}}", "common_name: ca}, consumes: {nickname: {from: mweb}}}"), []string{"error 570001 Consumer name 'nickname' is not a valid consumer for variable 'ca'. Acceptable consumer types are: alternative_name, common_name"}},
+		"name from no provider": {replace("common_name: ca}}", "common_name: ca}, consumes: {alternative_name: {from: mweb}}}"), []string{
+			"error 100 Failed to resolve links from deployment 'd1'. See errors below:\n  - Failed to resolve link 'alternative_name' with alias 'mweb' and type 'address' from variable 'ca'. Details below:\n    - No link providers found",
+		}},
+		"custom provider without type": {replace("provides: {web: {as: mweb", "custom_provider_definitions: [{name: addr}], provides: {web: {as: mweb"), []string{"error 80013 Name and type of a custom link provider definition of job 'web' must be non-empty strings"}},
+		"custom provider twice":        {replace("provides: {web: {as: mweb", "custom_provider_definitions: [{name: addr, type: address}, {name: addr, type: address}], provides: {web: {as: mweb"), []string{"error 80013 Custom provider 'addr' in job 'web' is defined multiple times in manifest."}},
+		"custom provider of the release": {replace("provides: {web: {as: mweb", "custom_provider_definitions: [{name: web, type: web}], provides: {web: {as: mweb"), []string{
+			"error 100 Manifest defines unknown providers or consumers:\n  - Custom provider 'web' in job 'web' is already defined in release 'rec'",
+		}},
 		"unknown stemcell": {replace(`version: "1.500"`, `version: "9.9"`), []string{
 			"Preparing deployment [] 1/1 Preparing deployment: started",
 			"Preparing deployment [] 1/1 Preparing deployment: failed Stemcell version '9.9' for OS 'ubuntu-jammy' doesn't exist",

@@ -24,6 +24,8 @@ import (
 type uploadPayload struct {
 	Release  *catalog.Release  `json:"release,omitempty"`
 	Stemcell *catalog.Stemcell `json:"stemcell,omitempty"`
+	// Content is what the library calls the archive that Release was read from.
+	Content string `json:"content,omitempty"`
 	// Invalid says why the archive in the request could not be read.
 	Invalid  string `json:"invalid,omitempty"`
 	Location string `json:"location,omitempty"`
@@ -32,11 +34,11 @@ type uploadPayload struct {
 
 func (c *call) uploadRelease() error {
 	payload := uploadPayload{Fix: c.is("fix")}
-	release, err := readRelease(c.r.Body)
+	release, content, err := c.d.receiveRelease(c.r.Body)
 	if err != nil {
 		payload.Invalid = err.Error()
 	} else {
-		payload.Release = &release
+		payload.Release, payload.Content = &release, content
 	}
 	_, _ = io.Copy(io.Discard, c.r.Body)
 	return c.task(typeUploadRelease, "create release", "", payload)
@@ -115,11 +117,11 @@ func (d *Director) createRelease(ctx context.Context, t *task, payload uploadPay
 			if err != nil {
 				return err
 			}
-			release, err := readRelease(archive)
+			release, content, err := d.receiveRelease(archive)
 			if err != nil {
 				payload.Invalid = err.Error()
 			}
-			payload.Release = &release
+			payload.Release, payload.Content = &release, content
 			return archive.Close()
 		})
 		if err != nil {
@@ -145,6 +147,9 @@ func (d *Director) createRelease(ctx context.Context, t *task, payload uploadPay
 		return "", err
 	}
 	defer free()
+	if err := d.keepRelease(ctx, payload.Content, release, payload.Fix); err != nil {
+		return "", err
+	}
 	return fmt.Sprintf("Created release '%s'", release.ID()), d.storeRelease(ctx, t, release, payload.Fix)
 }
 
@@ -272,7 +277,7 @@ func (d *Director) deleteRelease(ctx context.Context, t *task, payload releasePa
 		name += "/" + payload.Version
 	}
 	err = t.stage("Deleting release version", nil, 1).run(ctx, name, func(*step) error {
-		return d.state.DeleteRelease(ctx, payload.Name, payload.Version)
+		return d.removeRelease(ctx, payload.Name, payload.Version)
 	})
 	return "/release/" + payload.Name, err
 }

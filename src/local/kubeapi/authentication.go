@@ -56,7 +56,18 @@ func (c *cluster) authenticate(r *http.Request) (user, error) {
 			return user{name: static.name, groups: append(slices.Clone(static.groups), groupAuthenticated)}, nil
 		}
 	}
-	return c.serviceAccountOf(id, token)
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return user{}, errUnauthorized
+	}
+	if id.provider.issued(parsed) {
+		u, err := id.provider.user(r.Context(), parsed, c.now())
+		if err != nil && !errors.Is(err, errUnauthorized) {
+			c.log.WarnContext(r.Context(), "An ID token could not be verified", "error", err)
+		}
+		return u, err
+	}
+	return c.serviceAccountOf(id, token, parsed)
 }
 
 // claims are those of both kinds of tokens: legacy ones that live in a Secret,
@@ -83,11 +94,7 @@ type boundObject struct {
 
 // serviceAccountOf verifies a token by the key of the manifest, and that what it
 // was made for still exists.
-func (c *cluster) serviceAccountOf(id identity, token string) (user, error) {
-	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil {
-		return user{}, errUnauthorized
-	}
+func (c *cluster) serviceAccountOf(id identity, token string, parsed *jwt.JSONWebToken) (user, error) {
 	var cl claims
 	if err := parsed.Claims(id.publicKey, &cl); err != nil {
 		return user{}, errUnauthorized

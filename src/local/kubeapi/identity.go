@@ -22,6 +22,7 @@ type identity struct {
 	publicKey   *rsa.PublicKey  // verifies them
 	anonymous   bool            // requests without credentials are let in, with next to no rights
 	issuer      string
+	provider    *provider // of people who log in elsewhere; nil for none
 }
 
 // staticUser is one line of the job's tokens.csv (reference/cluster-manifest.md §8).
@@ -75,6 +76,9 @@ func readIdentity(spec machine.Spec) (identity, error) {
 		if v, ok := args["service-account-issuer"].(string); ok {
 			id.issuer = v
 		}
+	}
+	if id.provider, err = readProvider(p); err != nil {
+		return identity{}, fmt.Errorf("property k8s-args: %w", err)
 	}
 	return id, nil
 }

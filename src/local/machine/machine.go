@@ -224,6 +224,8 @@ type ErrandResult struct {
 	// ExitCode above 128 means that a signal ended the run.
 	ExitCode       int
 	Stdout, Stderr string
+	// Logs are the files that the run left below /var/vcap/sys/log, by path, where the driver knows.
+	Logs map[string]string
 }
 
 // Placement is a machine that should exist when the Director has been restarted.

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -69,7 +70,7 @@ type Options struct {
 	// KubernetesAPI runs in place of the processes of jobs kube-apiserver and kubelet. Nil: only
 	// simulated.
 	KubernetesAPI Service
-	// Errand runs an errand. Nil: every errand succeeds and says so.
+	// Errand runs an errand. Nil, or when it answers with ErrNoErrand: the errand succeeds and says so.
 	Errand func(ctx context.Context, spec Spec, job string) (ErrandResult, error)
 	// Fault is asked before each step and makes it fail by returning an error; for StepStart the
 	// processes fail to come up instead. It may wait. Nil: nothing fails.
@@ -81,6 +82,9 @@ type Options struct {
 	// Logger says which machines come and go. Nil: nothing is logged.
 	Logger *slog.Logger
 }
+
+// ErrNoErrand: there is nothing real to run for an errand.
+var ErrNoErrand = errors.New("the errand is only simulated")
 
 // Simulated is a Driver whose machines are records: they take time, have addresses, processes and
 // vitals, and run nothing. A waiting machine costs one goroutine, an idle one none.
@@ -239,7 +243,9 @@ func (s *Simulated) RunErrand(ctx context.Context, cid, job string) (ErrandResul
 		return ErrandResult{}, fmt.Errorf("job %s of machine %s is no errand", job, cid)
 	}
 	if s.options.Errand != nil {
-		return s.options.Errand(ctx, spec, job)
+		if result, err := s.options.Errand(ctx, spec, job); !errors.Is(err, ErrNoErrand) {
+			return result, err
+		}
 	}
 	if err := s.step(ctx, StepErrand, spec, s.options.Delays.Errand); err != nil {
 		if ctx.Err() != nil {

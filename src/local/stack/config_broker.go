@@ -60,7 +60,7 @@ func (s *Stack) writeBrokerConfig() error {
 		},
 		"service_adapter":    map[string]any{"path": s.program("pks-service-adapter")},
 		"service_deployment": serviceDeployment(s.current()),
-		"service_catalog":    serviceCatalog(),
+		"service_catalog":    s.serviceCatalog(string(ca)),
 	})
 }
 
@@ -83,14 +83,18 @@ func serviceDeployment(settings Settings) map[string]any {
 	}
 }
 
-func serviceCatalog() map[string]any {
+func (s *Stack) serviceCatalog(ca string) map[string]any {
 	var plans []any
 	for _, p := range offeredPlans() {
+		properties := map[string]any{"allow_privileged_containers": p.AllowPrivilegedContainers, "max_worker_instances": p.MaxWorkerInstances}
+		if p.logins {
+			properties["oidc"] = map[string]any{"issuer_url": s.issuer(), "client_id": "pks_cluster_client", "ca_cert": ca}
+		}
 		plans = append(plans, map[string]any{
 			"plan_id":     p.ID,
 			"name":        p.Name,
 			"description": p.Description,
-			"properties":  map[string]any{"allow_privileged_containers": p.AllowPrivilegedContainers, "max_worker_instances": p.MaxWorkerInstances},
+			"properties":  properties,
 			"instance_groups": []any{
 				group("master", p.masterVM, p.MasterInstances, p.azs, map[string]any{"persistent_disk_type": "10GB"}),
 				group("worker", p.workerVM, p.WorkerInstances, p.azs, nil),

@@ -17,6 +17,7 @@ import (
 	"github.com/pks-community/pks-release/src/local/director/auth"
 	"github.com/pks-community/pks-release/src/local/kubeapi"
 	"github.com/pks-community/pks-release/src/local/machine"
+	"github.com/pks-community/pks-release/src/local/release"
 	localuaa "github.com/pks-community/pks-release/src/local/uaa"
 	"github.com/pks-community/pks-release/src/uaa"
 )
@@ -28,6 +29,7 @@ type parts struct {
 	auth     auth.Authenticator
 	secrets  *credhub.Store
 	kube     *kubeapi.Service
+	releases *release.Library
 	machines machine.Driver
 	director *director.Director
 }
@@ -50,6 +52,9 @@ func (s *Stack) openParts() (p *parts, err error) {
 	if p.secrets, err = credhub.Open(ctx, filepath.Join(s.layout.CredHub(), "credhub.db"), credhub.Options{}); err != nil {
 		return p, unopened(s.layout.CredHub(), err)
 	}
+	if p.releases, err = release.OpenLibrary(filepath.Join(s.layout.Director(), "releases")); err != nil {
+		return p, unopened(s.layout.Director(), err)
+	}
 	if err := s.openMachines(ctx, p); err != nil {
 		return p, err
 	}
@@ -57,6 +62,7 @@ func (s *Stack) openParts() (p *parts, err error) {
 		Dir:             s.layout.Director(),
 		Auth:            p.auth,
 		Machines:        p.machines,
+		Releases:        p.releases,
 		Credentials:     p.secrets,
 		ConfigServerURL: s.ports.CredHubURL(),
 		ResumeTasks:     true,
@@ -91,9 +97,14 @@ func (s *Stack) openMachines(ctx context.Context, p *parts) (err error) {
 	if err != nil {
 		return unopened(s.layout.Kubernetes(), err)
 	}
+	errand, err := s.errands(p.releases)
+	if err != nil {
+		return unopened(s.layout.Director(), err)
+	}
 	p.machines = machine.NewSimulated(machine.Options{
 		Delays:        delays(s.options.VMTime),
 		KubernetesAPI: p.kube,
+		Errand:        errand,
 		Logger:        s.log.With("part", "machines"),
 	})
 	return nil

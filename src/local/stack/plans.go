@@ -13,6 +13,7 @@ type offeredPlan struct {
 	pks.Plan
 	masterVM, workerVM string
 	azs                []string
+	logins             bool // people log in to the cluster itself, by UAA
 }
 
 const errandVM = "micro"
@@ -30,23 +31,29 @@ func offeredPlans() []offeredPlan {
 			ID: "8a0e21a8-8072-4d80-b365-d1f502085560", Name: "small",
 			Description:     "1 master and 2 workers, for trying things out",
 			MasterInstances: 1, WorkerInstances: 2, MaxWorkerInstances: 10,
-		}, "medium", "small", zones[:1]},
+		}, "medium", "small", zones[:1], false},
 		{pks.Plan{
 			ID: "58375a45-17f7-4291-acf1-455bfdc8e371", Name: "medium",
 			Description:     "3 masters and 2 workers over three zones",
 			MasterInstances: 3, WorkerInstances: 2, MaxWorkerInstances: 30, AllowPrivilegedContainers: true,
-		}, "medium", "small", zones},
+		}, "medium", "small", zones, false},
 		{pks.Plan{
 			ID: "241118e5-69b2-4ef9-b47f-4d2ab071aff5", Name: "large",
 			Description:     "5 masters and 10 workers over three zones",
 			MasterInstances: 5, WorkerInstances: 10, MaxWorkerInstances: 100, AllowPrivilegedContainers: true,
-		}, "medium", "large", zones},
+		}, "medium", "large", zones, false},
+		{pks.Plan{
+			ID: "c2a4e1f0-0c7b-4f5e-9d7a-3f6d2b1e8a94", Name: "sso",
+			Description:     "1 master and 2 workers; people log in to the cluster with their own names",
+			MasterInstances: 1, WorkerInstances: 2, MaxWorkerInstances: 10,
+		}, "medium", "small", zones[:1], true},
 	}
 	sizes := map[string]pks.MachineSize{}
 	for _, t := range vmTypes() {
 		sizes[t.name] = t.size
 	}
 	for i := range plans {
+		plans[i].CNI = pks.CNIFlannel
 		plans[i].MasterVM, plans[i].WorkerVM = sizes[plans[i].masterVM], sizes[plans[i].workerVM]
 	}
 	return plans

@@ -24,6 +24,7 @@ type Secrets struct {
 	PKSClient     pks.Secret `yaml:"pks_client_secret"`
 	BrokerClient  pks.Secret `yaml:"pks_broker_client_secret"`
 	DirectorAdmin pks.Secret `yaml:"director_admin_client_secret"`
+	ErrandsClient pks.Secret `yaml:"pks_errands_client_secret"`
 	BrokerBasic   pks.Secret `yaml:"broker_password"`
 	// InstancesBasic is the broker's, for the list of service instances of pks-api.
 	InstancesBasic pks.Secret `yaml:"service_instances_password"`
@@ -50,7 +51,7 @@ func ensureSecrets(l Layout) (Secrets, error) {
 	changed := false
 	for _, field := range []*pks.Secret{
 		&s.AdminUser, &s.DeveloperUser, &s.ViewerUser, &s.UAAAdmin, &s.PKSClient, &s.BrokerClient, &s.DirectorAdmin, &s.BrokerBasic,
-		&s.InstancesBasic,
+		&s.InstancesBasic, &s.ErrandsClient,
 	} {
 		if *field == "" {
 			*field = pks.Secret(rand.Text())

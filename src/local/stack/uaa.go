@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/pks-community/pks-release/src/cli/browser"
 	"github.com/pks-community/pks-release/src/local/director/auth"
 	localuaa "github.com/pks-community/pks-release/src/local/uaa"
 	"github.com/pks-community/pks-release/src/uaa"
@@ -14,6 +15,8 @@ import (
 const (
 	clientAPI    = "pks_client"
 	clientBroker = "pks-broker"
+	// clientErrands is what the release's errands log in as.
+	clientErrands = "pks-errands"
 	// ClientBOSHAdmin is for the bosh CLI.
 	ClientBOSHAdmin = "bosh_admin"
 )
@@ -26,7 +29,7 @@ func (s *Stack) openUAA() (*localuaa.Server, error) {
 	clients := append(localuaa.DefaultClients(localuaa.Secrets{
 		Admin:     s.secrets.UAAAdmin,
 		PKSClient: s.secrets.PKSClient,
-	}),
+	}, browser.Redirects(browser.Ports()...)...),
 		localuaa.Client{
 			ID: clientBroker, Secret: s.secrets.BrokerClient, GrantTypes: grants,
 			Authorities: []string{"bosh.admin", "credhub.read", "credhub.write"},
@@ -34,6 +37,9 @@ func (s *Stack) openUAA() (*localuaa.Server, error) {
 		localuaa.Client{
 			ID: ClientBOSHAdmin, Secret: s.secrets.DirectorAdmin, GrantTypes: grants,
 			Authorities: []string{"bosh.admin", "credhub.read"},
+		},
+		localuaa.Client{
+			ID: clientErrands, Secret: s.secrets.ErrandsClient, GrantTypes: grants, Authorities: []string{uaa.ScopeAdmin},
 		},
 	)
 	return localuaa.New(localuaa.Config{

@@ -8,7 +8,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// bootstrap adds what is configured and absent. It never alters what is there.
+// bootstrap adds what is configured and absent. Of what is there it alters one
+// thing: configured clients gain grants and redirect addresses that they lack, as
+// a newer version of the product may want more of them.
 func (s *Server) bootstrap(c Config) error {
 	for _, name := range defaultUserGroups() {
 		if err := s.ensureGroup(Group{Name: name}); err != nil {
@@ -50,7 +52,11 @@ func (s *Server) ensureClient(client Client) error {
 		return err
 	}
 	return s.update(func(m *model, c *change) error {
-		if _, ok := m.clients.rows[client.ID]; ok {
+		if row, ok := m.clients.rows[client.ID]; ok {
+			if row.gain(client) {
+				row.Modified = s.now()
+				put(c, m.clients, row.ID, row)
+			}
 			return nil
 		}
 		row := clientRow{
@@ -68,6 +74,23 @@ func (s *Server) ensureClient(client Client) error {
 		put(c, m.clients, row.ID, row)
 		return nil
 	})
+}
+
+// gain adds what the client lacks, and tells whether that was anything.
+func (r *clientRow) gain(client Client) (changed bool) {
+	missing := func(have *[]string, wanted []string) {
+		for _, one := range wanted {
+			if !slices.Contains(*have, one) {
+				*have, changed = append(slices.Clone(*have), one), true
+			}
+		}
+	}
+	missing(&r.Grants, client.GrantTypes)
+	missing(&r.RedirectURIs, client.RedirectURIs)
+	if changed {
+		r.normalise()
+	}
+	return changed
 }
 
 func (s *Server) ensureUser(user User) error {

@@ -18,7 +18,7 @@ type Config struct {
 	Issuer string
 
 	// Clients, Groups and Users are created when absent and otherwise left as
-	// they are.
+	// they are, but for grants and redirect addresses that a client lacks.
 	Clients []Client
 	Groups  []Group
 	Users   []User

@@ -88,6 +88,19 @@ func TestStateSurvivesAKill(t *testing.T) {
 	}
 }
 
+// A newer version of the product may want the log-in with a browser.
+func TestConfiguredClientsGainWhatTheyLack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start(t, func(c *uaa.Config) { c.Dir, c.Clients = dir, uaa.DefaultClients(uaa.Secrets{Admin: adminSecret, PKSClient: "s"}) })
+	_, target := start(t, func(c *uaa.Config) { c.Dir, c.SigningKey = copyState(t, dir), nil })
+	b := newBrowser(t, target)
+	status, location := b.login("/oauth/authorize?response_type=code&client_id=pks_cli&redirect_uri="+redirect, "alana-password")
+	if status != 302 || !strings.HasPrefix(location, "/oauth/authorize") {
+		t.Errorf("status %d to %s", status, location)
+	}
+}
+
 func TestStateIsForItsOwnerOnly(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "uaa")

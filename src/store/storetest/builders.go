@@ -59,7 +59,7 @@ func newOperation(c pks.Cluster) pks.Operation {
 	return pks.Operation{
 		ID: uuid.NewString(), ClusterID: c.ID, ClusterName: c.Name,
 		Action: pks.ActionUpdate, State: pks.OperationAccepted,
-		Spec: c.Spec.Clone(), Previous: &previous, RequestedBy: robot, RequestID: "r1",
+		Spec: c.Spec.Clone(), Previous: &previous, PreviousMachines: c.Machines, RequestedBy: robot, RequestID: "r1",
 		BrokerOperation: `{"BoshTaskID":1}`, EventOffset: 5120, Attempts: 2, Faults: 1, BOSHTask: 12, Percent: 40,
 		Description: "Instance update in progress", CreatedAt: noon, UpdatedAt: noon,
 		PlanID: c.PlanID, DeletionLock: ptr(true), AskedAt: noon.Add(time.Second), CancelRequestedAt: noon.Add(2 * time.Second), Landed: pks.LandedInconsistent,

@@ -162,7 +162,7 @@ func clustersListed(t *testing.T, s store.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(tc.want, got, compare...); diff != "" {
+		if diff := cmp.Diff(tc.want, values(got), compare...); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

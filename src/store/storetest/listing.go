@@ -12,6 +12,14 @@ import (
 	"github.com/pks-community/pks-release/src/store"
 )
 
+func values(listed []*pks.Cluster) []pks.Cluster {
+	var clusters []pks.Cluster
+	for _, c := range listed {
+		clusters = append(clusters, *c)
+	}
+	return clusters
+}
+
 // listsFollowChanges holds lists against single reads, whatever changed since the
 // list before.
 func listsFollowChanges(t *testing.T, s store.Store) {
@@ -64,7 +72,7 @@ func listsFollowChanges(t *testing.T, s store.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got, compare...); diff != "" {
+		if diff := cmp.Diff(want, values(got), compare...); diff != "" {
 			t.Errorf("step %d (-read +listed):\n%s", step, diff)
 		}
 	}

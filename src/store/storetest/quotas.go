@@ -76,7 +76,7 @@ func ownedClusters(t *testing.T, s store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(names(want), names(got)); diff != "" {
+	if diff := cmp.Diff(names(want), names(values(got))); diff != "" {
 		t.Errorf("by filter: %s", diff)
 	}
 }

@@ -25,6 +25,8 @@ type Job struct {
 	// Properties are the declared properties as dotted paths ("tls.kubernetes.ca"). Values given in a
 	// manifest for any other path are dropped, as BOSH does (reference/cluster-manifest.md §18).
 	Properties []string `json:"properties,omitempty"`
+	// Defaults are the values of declared properties that a manifest leaves out, by dotted path.
+	Defaults map[string]any `json:"defaults,omitempty"`
 	// Provides and Consumes are the job's links.
 	Provides []Link `json:"provides,omitempty"`
 	Consumes []Link `json:"consumes,omitempty"`
@@ -95,6 +97,19 @@ func Select(properties map[string]any, declared []string) map[string]any {
 		}
 	}
 	return selected
+}
+
+// Complete returns the declared part of a manifest's properties with the defaults of what it leaves
+// out. A property that is null has been left out.
+func (j Job) Complete(properties map[string]any) map[string]any {
+	complete := Select(properties, j.Properties)
+	for _, path := range slices.Sorted(maps.Keys(j.Defaults)) {
+		keys := strings.Split(path, ".")
+		if value, ok := lookup(complete, keys); !ok || value == nil {
+			place(complete, keys, j.Defaults[path])
+		}
+	}
+	return complete
 }
 
 func lookup(tree map[string]any, path []string) (any, bool) {

@@ -37,6 +37,8 @@ type Variable struct {
 	Options    map[string]any
 	// UpdateMode is no-overwrite, overwrite, converge or empty.
 	UpdateMode string
+	// Consumes are the links that a certificate takes names from.
+	Consumes map[string]Address
 }
 
 // Features are a manifest's features.
@@ -210,6 +212,9 @@ func readVariables(document *Map) ([]Variable, error) {
 			return nil, err
 		}
 		v.Options = PlainMap(options)
+		if v.Consumes, err = readAddresses(entry, v); err != nil {
+			return nil, err
+		}
 		if seen[v.Name] {
 			return nil, fault.New(duplicateVariable, "Some of the variables were not unique: '%s'", v.Name)
 		}

@@ -42,6 +42,8 @@ type Job struct {
 	// Provides and Consumes say what becomes of the job's links.
 	Provides map[string]Provide
 	Consumes map[string]Consume
+	// Custom are links that it offers besides those of its release.
+	Custom []CustomProvider
 }
 
 // Provide is an entry of a job's provides.

@@ -21,6 +21,9 @@ func readJob(m *Map) (Job, error) {
 		return Job{}, err
 	}
 	job.Properties = PlainMap(properties)
+	if job.Custom, err = readCustomProviders(m, job.Name); err != nil {
+		return Job{}, err
+	}
 	provides, err := object(m, "provides")
 	if err != nil {
 		return Job{}, err

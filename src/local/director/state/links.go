@@ -35,7 +35,7 @@ type LinkConsumer struct {
 	Deployment string
 	Group      string
 	Owner      string
-	// OwnerType is job or external.
+	// OwnerType is job, variable or external.
 	OwnerType string
 	Name      string
 	Link      string

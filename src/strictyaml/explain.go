@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"cmp"
@@ -13,7 +13,7 @@ import (
 
 var (
 	unknownKey = regexp.MustCompile(`^line (\d+): field (.+) not found in type `)
-	wrongType  = regexp.MustCompile("^line (\\d+): cannot unmarshal \\S+ (?:`(.*)` )?into (.+)$")
+	wrongType  = regexp.MustCompile("^line (\\d+): cannot unmarshal (\\S+) (?:`(.*)` )?into (.+)$")
 	wrongLevel = regexp.MustCompile(`^slog: level string (".*"): `)
 	brokenLine = regexp.MustCompile(`^yaml: line (\d+): `)
 )
@@ -48,12 +48,12 @@ func explainValue(document *yaml.Node, text string) string {
 		return text
 	}
 	line, _ := strconv.Atoi(found[1])
-	value := strings.TrimSuffix(found[2], "...") // the decoder cuts long ones
-	key := keyAt(document, "", line, value)
-	if value != "" && !strings.HasSuffix(found[3], "Secret") {
+	value := strings.TrimSuffix(found[3], "...") // the decoder cuts long ones
+	key := keyAt(document, "", place{line, kindOf(found[2]), value})
+	if value != "" && !strings.HasSuffix(found[4], "Secret") {
 		key += " is " + strconv.Quote(value) + "; it"
 	}
-	return fmt.Sprintf("line %d: %s must be %s", line, cmp.Or(key, "the value"), wanted(found[3]))
+	return fmt.Sprintf("line %d: %s must be %s", line, cmp.Or(key, "the value"), wanted(found[4]))
 }
 
 // wanted is a Go type as people say it.
@@ -67,31 +67,52 @@ func wanted(goType string) string {
 		return "true or false"
 	case strings.HasPrefix(goType, "[]"):
 		return "a list"
-	case goType == "string", goType == "config.Driver", strings.HasSuffix(goType, "Secret"):
+	case goType == "string", strings.HasSuffix(goType, "Secret"), strings.HasSuffix(goType, ".Driver"): // named texts
 		return "a text"
 	default:
 		return "a group of keys"
 	}
 }
 
-// keyAt is the path of the key whose value stands at the line and begins so;
-// empty for a list or a group.
-func keyAt(node *yaml.Node, path string, line int, value string) string {
+// place is what the decoder tells of a value that is of the wrong kind: the line, a
+// list, a group or neither, and how a text begins.
+type place struct {
+	line  int
+	kind  yaml.Kind
+	value string
+}
+
+func kindOf(tag string) yaml.Kind {
+	switch tag {
+	case "!!seq":
+		return yaml.SequenceNode
+	case "!!map":
+		return yaml.MappingNode
+	}
+	return yaml.ScalarNode
+}
+
+func (p place) fits(node *yaml.Node) bool {
+	return node.Line == p.line && node.Kind == p.kind && (node.Value == "") == (p.value == "") && strings.HasPrefix(node.Value, p.value)
+}
+
+// keyAt is the path of the key whose value is at the place; empty if there is none.
+func keyAt(node *yaml.Node, path string, at place) string {
 	for i, child := range node.Content {
-		at := path
+		here := path
 		switch {
 		case node.Kind == yaml.SequenceNode:
-			at = fmt.Sprintf("%s[%d]", path, i)
+			here = fmt.Sprintf("%s[%d]", path, i)
 		case node.Kind == yaml.MappingNode && i%2 == 0:
 			continue // a key
 		case node.Kind == yaml.MappingNode:
-			at = strings.TrimPrefix(path+"."+node.Content[i-1].Value, ".")
+			here = strings.TrimPrefix(path+"."+node.Content[i-1].Value, ".")
 		}
-		if found := keyAt(child, at, line, value); found != "" {
+		if found := keyAt(child, here, at); found != "" {
 			return found
 		}
 	}
-	if node.Line == line && (node.Value == "") == (value == "") && strings.HasPrefix(node.Value, value) {
+	if at.fits(node) {
 		return path
 	}
 	return ""
