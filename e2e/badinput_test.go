@@ -39,7 +39,7 @@ func TestBadRequestsAreRefusedAtTheDoor(t *testing.T) {
 		status int
 		words  []string
 	}{
-		{"unknown plan", request{body: create("new", "new.pks.local", "gigantic", "")}, 400, []string{"gigantic", "small, medium, large"}},
+		{"unknown plan", request{body: create("new", "new.pks.local", "gigantic", "")}, 400, []string{"gigantic", "small, medium, large, sso"}},
 		{"duplicate name", request{body: create("taken", "new.pks.local", "small", "")}, 409, []string{"taken"}},
 		{"duplicate host", request{body: create("new", "TAKEN.pks.local", "small", "")}, 409, []string{"host"}},
 		{"name with &", request{body: create("a&b", "new.pks.local", "small", "")}, 400, []string{"name", "letters"}},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -40,7 +41,7 @@ func findPrograms(ctx context.Context, scratch string) (programs, error) {
 	p := programs{bin: os.Getenv("PKS_TEST_BIN"), bosh: os.Getenv("PKS_TEST_BOSH")}
 	if p.bin == "" {
 		p.bin = scratch
-		if err := build(ctx, "..", scratch+string(filepath.Separator), "./src/cmd/..."); err != nil {
+		if err := build(ctx, "..", scratch+string(filepath.Separator), "./src/cmd/...", "./errands/..."); err != nil {
 			return p, err
 		}
 	}
@@ -53,10 +54,10 @@ func findPrograms(ctx context.Context, scratch string) (programs, error) {
 	return p, nil
 }
 
-func build(ctx context.Context, module, out, what string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-trimpath", "-buildvcs=false", "-o", out, what)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", what, err, text)
+func build(ctx context.Context, module, out string, what ...string) error {
+	args := append([]string{"build", "-C", module, "-trimpath", "-buildvcs=false", "-o", out}, what...)
+	if text, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", strings.Join(what, " "), err, text)
 	}
 	return nil
 }

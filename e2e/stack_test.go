@@ -137,7 +137,7 @@ type result struct {
 }
 
 func (s *stack) patience() time.Duration {
-	if s.real != nil {
+	if s.real != nil || s.slow {
 		return realPatience
 	}
 	return patience

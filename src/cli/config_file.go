@@ -34,7 +34,7 @@ func readConfigFile(c *cobra.Command, path string) (map[string]json.RawMessage, 
 		return nil, usagef(c, "--config-file %s: the name must end in .json, .yml or .yaml.", path)
 	}
 	var document map[string]json.RawMessage
-	if err := json.Unmarshal(content, &document); err != nil {
+	if err := json.Unmarshal(content, &document); err != nil || len(document) == 0 {
 		return nil, usagef(c, "%s does not hold one object with settings.", path)
 	}
 	return document, nil

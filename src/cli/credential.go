@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,15 @@ func newCredential(f *factory) *cobra.Command {
 		}
 		cache := store.Cache(credentials.API, credentials.Username, name)
 		cached, ok := cache.Load(f.now())
-		if !ok || refresh {
+		if (!ok || refresh) && cached.Refresh != "" {
+			login, err := credentials.Again()
+			if err != nil {
+				return err
+			}
+			if cached, err = f.renew(ctx, cache, cached, login, name); err != nil {
+				return err
+			}
+		} else if !ok || refresh {
 			api, err := f.api()
 			if err != nil {
 				return err
@@ -50,6 +59,9 @@ func newCredential(f *factory) *cobra.Command {
 			config, err := bind(ctx, api, name)
 			if err != nil {
 				return err
+			}
+			if peopleLogin(config) != nil {
+				return &clusterSessionError{cluster: name}
 			}
 			if cached, err = f.keep(ctx, cache, config); err != nil {
 				return err
@@ -65,6 +77,27 @@ func newCredential(f *factory) *cobra.Command {
 	return c
 }
 
+// clusterSessionError: the person must log in to the cluster again, and a program
+// that kubectl calls cannot ask.
+type clusterSessionError struct{ cluster string }
+
+func (e *clusterSessionError) Error() string {
+	return "the login to cluster " + e.cluster + " has ended"
+}
+
+// renew gets a new ID token for what was kept.
+func (f *factory) renew(ctx context.Context, cache *session.Cache, old session.Credential, login session.Login, cluster string) (session.Credential, error) {
+	renewed, err := cache.Renew(ctx, f.now(), old, func(ctx context.Context, kept session.Credential) (session.Credential, error) {
+		person, err := session.Renew(ctx, login, kept.Client, kept.Refresh)
+		kept.Token, kept.Refresh = person.ID, person.Refresh
+		return kept, err
+	})
+	if errors.Is(err, session.ErrNotLoggedIn) {
+		return session.Credential{}, &clusterSessionError{cluster: cluster}
+	}
+	return renewed, err
+}
+
 // bind gets a kubeconfig document for the caller.
 func bind(ctx context.Context, client *apiclient.Client, cluster string) (*api.Config, error) {
 	document, err := client.Bind(ctx, cluster)
@@ -76,7 +109,12 @@ func bind(ctx context.Context, client *apiclient.Client, cluster string) (*api.C
 
 // keep stores the secret part of a kubeconfig until it is to be renewed.
 func (f *factory) keep(ctx context.Context, cache *session.Cache, config *api.Config) (session.Credential, error) {
-	user := config.AuthInfos[config.Contexts[config.CurrentContext].AuthInfo]
+	user := config.AuthInfos[userOf(config)]
+	if settings := peopleLogin(config); settings != nil {
+		return cache.Store(ctx, f.now(), session.Credential{
+			Token: pks.Secret(settings[oidcID]), Refresh: pks.Secret(settings[oidcRefresh]), Client: settings[oidcClient],
+		})
+	}
 	credential := session.Credential{
 		Token:       pks.Secret(user.Token),
 		Certificate: string(user.ClientCertificateData),
@@ -114,5 +152,5 @@ func (f *factory) withoutSecret(config *api.Config, cluster string) {
 			exec.Env = append(exec.Env, api.ExecEnvVar{Name: name, Value: value})
 		}
 	}
-	config.AuthInfos[config.Contexts[config.CurrentContext].AuthInfo] = &api.AuthInfo{Exec: exec}
+	config.AuthInfos[userOf(config)] = &api.AuthInfo{Exec: exec}
 }

@@ -14,49 +14,81 @@ import (
 )
 
 func newDescribe(f *factory) *cobra.Command {
+	var all bool
 	c := &cobra.Command{
 		Use:   "describe " + clusterName,
 		Short: "Shows how the cluster is, and why",
-		Long:  "Show a cluster as a tree: in one line what is well, and in full what is not.",
-		Args:  exactly(f, clusterName),
+		Long: "Show a cluster as a tree: in one line what is well, and in full what is not. The\n" +
+			"machines are asked how they are, which takes a moment.",
+		Args: exactly(f, clusterName),
 	}
+	c.Flags().BoolVar(&all, "all", false, "Show in full also what is well")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		ctx := c.Context()
 		api, err := f.api()
 		if err != nil {
 			return err
 		}
-		cluster, err := api.ClusterDetails(ctx, args[0])
+		d, err := f.look(c.Context(), api, args[0])
 		if err != nil {
 			return err
 		}
-		// The other view has the operation.
-		if current, err := api.Cluster(ctx, args[0]); err == nil && cluster.Value.Operation == nil {
-			cluster.Value.Operation = current.Value.Operation
-		}
-		f.console.Branches(described(cluster.Value, usageOf(ctx, api, args[0])))
+		d.all = all
+		f.console.Branches(d.tree())
 		return nil
 	}
 	return c
 }
 
-// usageOf is what the cluster takes; nil when that cannot be told.
-func usageOf(ctx context.Context, api *apiclient.Client, name string) *v1.ClusterUsage {
+// description is what is known of a cluster. Members but the cluster are nil where
+// the server does not tell: the tree is good without.
+type description struct {
+	cluster  v1.Cluster
+	machines []v1.Machine
+	silent   string // why there are no machines
+	owner    string
+	usage    *v1.ClusterUsage
+	totals   v1.UsageTotals
+	quota    *v1.Quota
+	all      bool
+}
+
+// look asks for all there is to know.
+func (f *factory) look(ctx context.Context, api *apiclient.Client, name string) (description, error) {
+	cluster, err := api.ClusterDetails(ctx, name)
+	if err != nil {
+		return description{}, err
+	}
+	d := description{cluster: cluster.Value}
+	// The other view has the operation.
+	if current, err := api.Cluster(ctx, name); err == nil && d.cluster.Operation == nil {
+		d.cluster.Operation = current.Value.Operation
+	}
+	if d.machines, err = machines(ctx, api, name); err != nil {
+		d.silent = f.describe(ctx, err).what
+	}
 	usages, err := api.Usages(ctx)
 	if err != nil {
-		return nil // the tree is good without
+		return d, ctx.Err()
 	}
 	for _, usage := range usages.Value {
 		for _, c := range usage.Clusters {
 			if c.Name == name {
-				return &c
+				d.owner, d.usage, d.totals = usage.Owner, &c, usage.Totals
 			}
 		}
 	}
-	return nil
+	if quotas, err := api.Quotas(ctx); err == nil {
+		for _, quota := range quotas.Value {
+			if quota.Owner == d.owner {
+				d.quota = &quota
+			}
+		}
+	}
+	return d, ctx.Err()
 }
 
-func described(c v1.Cluster, usage *v1.ClusterUsage) console.Branch {
+func (d description) tree() console.Branch {
+	c := d.cluster
 	root := console.Branch{Text: fmt.Sprintf("%s (plan %s, %s)", c.Name, c.PlanName, c.UUID)}
 	add := func(bad bool, text string, below ...console.Branch) {
 		root.Below = append(root.Below, console.Branch{Text: text, Bad: bad, Below: below})
@@ -71,12 +103,7 @@ func described(c v1.Cluster, usage *v1.ClusterUsage) console.Branch {
 		}
 		add(true, fmt.Sprintf("Versions: Kubernetes %s, PKS %s", c.KubernetesVersion, c.PKSVersion), lines...)
 	}
-	add(false, fmt.Sprintf("Masters: %s (%s:%d)", strings.Join(c.KubernetesMasterIPs, ", "), c.Parameters.KubernetesMasterHost, c.Parameters.KubernetesMasterPort))
-	var pools []console.Branch
-	for _, name := range sortedKeys(c.Parameters.NodePoolInstances) {
-		pools = append(pools, console.Branch{Text: fmt.Sprintf("pool %s: %d", name, c.Parameters.NodePoolInstances[name])})
-	}
-	add(false, fmt.Sprintf("Workers: %d", c.Parameters.KubernetesWorkerInstances), pools...)
+	root.Below = append(root.Below, d.machineBranches()...)
 	var profiles []string
 	for _, p := range []struct{ kind, name string }{{"network", c.NetworkProfileName}, {"compute", c.ComputeProfileName}, {"Kubernetes", c.KubernetesProfileName}} {
 		if p.name != "" {
@@ -86,9 +113,11 @@ func described(c v1.Cluster, usage *v1.ClusterUsage) console.Branch {
 	if len(profiles) > 0 {
 		add(false, "Profiles: "+strings.Join(profiles, ", "))
 	}
-	if usage != nil {
-		memory := usage.Memory
-		add(false, fmt.Sprintf("Usage: %d CPU, %s GB of memory", usage.CPU, gigabytes(&memory)))
+	if d.usage != nil {
+		add(false, fmt.Sprintf("Usage: %d CPU, %s GB of memory", d.usage.CPU, gigabytes(&d.usage.Memory)))
+	}
+	if d.quota != nil {
+		root.Below = append(root.Below, quotaBranch(*d.quota, d.totals))
 	}
 	if c.DeletionLock {
 		add(false, "Locked against deletion")

@@ -86,6 +86,12 @@ func (f *factory) describe(ctx context.Context, err error) failure {
 	if trouble, ok := errors.AsType[*uaa.Error](err); ok {
 		return f.describeUAA(trouble)
 	}
+	if shown, ok := describeBrowser(err); ok {
+		return shown
+	}
+	if shown, ok := f.describeClusterLogin(err); ok {
+		return shown
+	}
 	if trouble, ok := errors.AsType[*apiclient.UnreachableError](err); ok {
 		return describeTrouble("API", trouble.URL, trouble.Trouble, trouble.Err)
 	}

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	v1 "github.com/pks-community/pks-release/src/api/v1"
 )
@@ -10,6 +11,7 @@ import (
 func (w *world) operationRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/upgradable", func(res http.ResponseWriter, _ *http.Request) { writeJSON(res, 200, "1.1.0-build.2") })
 	mux.HandleFunc("GET /v1/clusterdetails/{name}", w.one(w.details))
+	mux.HandleFunc("GET /v1/clusters/{name}/machines", w.one(w.machines))
 	mux.HandleFunc("POST /v1/clusters/{name}/cancel", w.one(w.cancel))
 	mux.HandleFunc("POST /v1/clusters/{name}/retry", w.one(w.retry))
 	mux.HandleFunc("GET /v1/clusters/{name}/history", w.one(history))
@@ -96,4 +98,25 @@ func (w *world) preview(c v1.Cluster) v1.Preview {
 		ManifestDiff: []v1.DiffLine{{Text: "instance_groups:"}, {Text: "  instances: 3", Change: "removed"}, {Text: "  instances: 5", Change: "added"}},
 		Instances:    []v1.InstanceGroup{{Name: "master", Action: "none", Before: 1, After: 1}, {Name: "worker", Action: "scale", Before: 3, After: 5}},
 	}
+}
+
+// machines are one master and the workers; when the world is sick, some are not
+// well, each in another way.
+func (w *world) machines(res http.ResponseWriter, _ *http.Request, c *fakeCluster) {
+	if w.noEvents {
+		writeJSON(res, 404, map[string]any{"status": 404, "error": "Not Found"})
+		return
+	}
+	all := []v1.Machine{{Group: "master", ID: "m-0", AZ: "z1", IPs: []string{"10.0.0.2"}, State: "running", Desired: "started", Bootstrap: true,
+		Disks: []v1.Disk{{Name: "system", Percent: 38}}, Processes: []v1.Process{{Name: "etcd", State: "running"}}}}
+	for i := range c.Parameters.KubernetesWorkerInstances {
+		all = append(all, v1.Machine{Group: "worker", ID: "w-" + strconv.Itoa(i), Index: i, AZ: "z1", IPs: []string{"10.0.0." + strconv.Itoa(3+i)}, State: "running", Desired: "started",
+			Disks: []v1.Disk{{Name: "system", Percent: 38}, {Name: "ephemeral", Percent: w.disk}}, Processes: []v1.Process{{Name: "kubelet", State: "running"}}})
+	}
+	if w.sick {
+		all[1].State, all[1].Processes[0].State = "failing", "failing"
+		all[2].State, all[2].IPs = "missing", []string{}
+		all[3].Ignored = true
+	}
+	writeJSON(res, 200, all)
 }

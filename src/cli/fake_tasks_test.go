@@ -83,6 +83,19 @@ func (w *world) upgrade(res http.ResponseWriter, req *http.Request) {
 	if body.All {
 		body.Clusters = []string{"demo", "other"}
 	}
+	if req.URL.Query().Get("dry_run") == "true" {
+		previews := []v1.Preview{}
+		for _, name := range slices.Concat(body.Canaries, body.Clusters) {
+			if c := w.clusters[name]; c != nil && !w.upToDate {
+				preview := w.preview(c.Cluster)
+				preview.Changes = []v1.Change{}
+				preview.Instances[1] = v1.InstanceGroup{Name: "worker", Action: "recreate", Before: 3, After: 3}
+				previews = append(previews, preview)
+			}
+		}
+		writeJSON(res, 200, previews)
+		return
+	}
 	task := &fakeTask{v1.TaskInfo{UUID: "d772aba0-2670-4fba-b26c-044b19d6ab6" + strconv.Itoa(len(w.tasks)), Type: v1.TaskUpgrade, Status: v1.TaskInProgress, StartTime: taskStart}}
 	for i, name := range slices.Concat(body.Canaries, body.Clusters) {
 		c := w.clusters[name]

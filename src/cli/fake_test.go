@@ -37,6 +37,8 @@ type world struct {
 
 	noInfo, noEvents, hang, fails bool
 	stuck, broken                 bool // operations never end; or end in failure
+	sick                          bool // machines are not well
+	disk                          int  // percent of the workers' ephemeral disks
 
 	tasks                       []*fakeTask
 	upToDate, queues, failTurns bool                         // clusters need no upgrade; wait for their turn; fail at it
@@ -284,16 +286,16 @@ func (w *world) begin(c *fakeCluster, action, description string) {
 		c.KubernetesMasterIPs = []string{v1.InProgress}
 	}
 	for i, step := range []struct{ subject, state string }{{"", "started"}, {"master/0 (0)", "started"}, {"master/0 (0)", "finished"}, {"", "finished"}} {
-		what := "Task 12"
+		what, stage := "Task 12", ""
 		if step.subject != "" {
-			what = "Updating instance " + step.subject
+			what, stage = "Updating instance "+step.subject, "Updating instance"
 		}
 		if w.broken && i == 3 {
 			step.state, what = "failed", "Task 12: no disk space left on master/0"
 		}
 		c.events = append(c.events, v1.Event{
 			Seq: int64(len(c.events) + 1), Time: fmt.Sprintf("2026-01-02T03:04:%02dZ", len(c.events)), OperationID: action,
-			BOSHTask: 12, Subject: step.subject, State: step.state, Percent: 25 * (i + 1),
+			BOSHTask: 12, Stage: stage, Subject: step.subject, State: step.state, Percent: 25 * (i + 1),
 			Message: fmt.Sprintf("%s %s (%d %%)", what, step.state, 25*(i+1)),
 		})
 	}

@@ -17,8 +17,7 @@ import (
 
 type loginOptions struct {
 	target       string
-	sso          bool
-	passcode     string
+	sso          singleSignOn
 	api          string
 	username     string
 	password     string
@@ -37,6 +36,7 @@ func newLogin(f *factory) *cobra.Command {
 		Short: "Log in to PKS",
 		Long:  "Log in to the PKS API. Without --password the password is asked for.",
 		Example: "  " + f.name + " login -a api.pks.example.com -u alana --ca-cert root.pem\n" +
+			"  " + f.name + " login -a api.pks.example.com --sso-auto\n" +
 			"  " + f.name + " login -a api.pks.example.com --client-name ci-bot --client-secret SECRET",
 		Args: exactly(f),
 		RunE: func(c *cobra.Command, _ []string) error { return f.login(c, o) },
@@ -48,8 +48,7 @@ func newLogin(f *factory) *cobra.Command {
 	flags.StringVarP(&o.password, "password", "p", "", "Password; better: "+envUserPassword+" in the environment, or the prompt")
 	flags.StringVar(&o.clientName, "client-name", "", "Client name")
 	flags.StringVar(&o.clientSecret, "client-secret", "", "Client secret")
-	flags.BoolVar(&o.sso, "sso", false, "Prompt for a one-time passcode to do Single sign-on")
-	flags.StringVar(&o.passcode, "sso-passcode", "", "Single sign-on with one-time passcode")
+	o.sso.flags(c)
 	flags.StringVar(&o.caCert, "ca-cert", "", "Path to CA Cert for PKS API")
 	flags.BoolVarP(&o.skip, "skip-ssl-validation", "k", false, "Skip SSL Validation")
 	flags.BoolVar(&o.skipOld, "skip-ssl-verification", false, "Skip SSL Verification (DEPRECATED: use --skip-ssl-validation)")
@@ -66,9 +65,9 @@ func (f *factory) login(c *cobra.Command, o loginOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.sso && login.Passcode == "" {
-		err = f.askForPasscode(c, &login)
-	} else if login.Passcode == "" {
+	if o.sso.wanted() {
+		err = f.signOn(c, o.sso, "", &login)
+	} else {
 		err = f.askForSecrets(c, &login)
 	}
 	if err != nil {
@@ -97,12 +96,13 @@ func (f *factory) loginFrom(c *cobra.Command, store *session.Store, o loginOptio
 		return session.Login{}, usagef(c, "--ca-cert and -k exclude each other.")
 	case o.clientName == "" && flags.Changed("client-secret"):
 		return session.Login{}, usagef(c, "--client-secret needs --client-name.")
-	case (o.sso || flags.Changed("sso-passcode")) && (o.clientName != "" || o.username != "" || o.password != ""):
+	case o.sso.wanted() && (o.clientName != "" || o.username != "" || o.password != ""):
 		return session.Login{}, usagef(c, "Single sign-on and other ways to log in exclude each other.")
-	case flags.Changed("sso-passcode") && o.passcode == "":
-		return session.Login{}, usagef(c, "--sso-passcode is empty.")
 	case o.clientName != "" && (o.username != "" || o.password != ""):
 		return session.Login{}, usagef(c, "--client-name and --username exclude each other.")
+	}
+	if err := o.sso.check(c); err != nil {
+		return session.Login{}, err
 	}
 	if o.target != "" && session.CheckTarget(o.target) != nil {
 		return session.Login{}, usagef(c, "--target %q: %v.", o.target, session.CheckTarget(o.target))
@@ -128,7 +128,6 @@ func (f *factory) loginFrom(c *cobra.Command, store *session.Store, o loginOptio
 		UserAgent:    f.userAgent(),
 		Username:     o.username,
 		Password:     pks.Secret(o.password),
-		Passcode:     pks.Secret(o.passcode),
 		ClientName:   o.clientName,
 		ClientSecret: pks.Secret(o.clientSecret),
 	}
@@ -151,27 +150,13 @@ func readCA(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the CA certificate: %w", err)
 	}
-	if _, err := (apiclient.TLS{CA: content}).Config(); err != nil {
+	if _, err = (apiclient.TLS{CA: content}).Config(); err == nil && len(content) == 0 {
+		err = apiclient.ErrBadCA // which would stand for the system's authorities
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the CA certificate %s: %w", path, err)
 	}
 	return content, nil
-}
-
-// askForPasscode says where the one-time code is to be had, and asks for it.
-func (f *factory) askForPasscode(c *cobra.Command, login *session.Login) error {
-	if !f.console.Interactive() {
-		return usagef(c, "There is no terminal to ask for the passcode on: give --sso-passcode.")
-	}
-	page, err := session.PasscodeURL(c.Context(), *login)
-	if err != nil {
-		return err
-	}
-	f.console.Notef("Get a one-time passcode at %s\n", console.Clean(page))
-	login.Passcode, err = f.console.Password(c.Context(), "Passcode: ")
-	if err == nil && login.Passcode == "" {
-		return console.ErrNoAnswer
-	}
-	return err
 }
 
 // Environment variables that keep secrets out of the list of processes. The user's
@@ -216,11 +201,8 @@ func (f *factory) askForSecrets(c *cobra.Command, login *session.Login) error {
 	if flags.Changed("password") {
 		return nil
 	}
-	for _, name := range []string{envUserPassword, envUserPasswordTKGI} {
-		if password := f.system.Getenv(name); password != "" {
-			login.Password = pks.Secret(password)
-			return nil
-		}
+	if login.Password = f.passwordOfEnvironment(); login.Password != "" {
+		return nil
 	}
 	if !f.console.Interactive() {
 		return usagef(c, "--password (-p) is missing (or %s in the environment), and there is no terminal to ask on.", envUserPassword)

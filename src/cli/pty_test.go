@@ -77,7 +77,8 @@ func (s *session) await(pattern string) {
 			}
 			s.shown.Write(chunk)
 		case <-late:
-			s.t.Fatalf("%q does not show:\n%q", pattern, s.shown.String())
+			shown := s.shown.Bytes()
+			s.t.Fatalf("%q does not show; the end is\n%q", pattern, shown[max(0, len(shown)-500):])
 		}
 	}
 }
@@ -188,13 +189,31 @@ func TestWaitDrawsABarOnATerminal(t *testing.T) {
 	_, dir := loggedIn(t)
 	s := newSession(t, dir, "create-cluster", "demo", "-e", "demo.example.com", "-p", "small", "--wait")
 	shown := s.end(0)
-	for _, want := range []string{"Creating cluster demo", "100 %", "Last Action State:        succeeded"} {
+	for _, want := range []string{"Creating cluster demo", "100 %", "✓ master/0  updated  00:01", "Last Action State:        succeeded"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q does not show in %q", want, shown)
 		}
 	}
 	if strings.Contains(shown, "03:04:00") {
 		t.Errorf("lines for logs show in %q", shown)
+	}
+}
+
+func TestUpgradeOfManyDrawsATable(t *testing.T) {
+	t.Parallel()
+	w, dir := loggedIn(t)
+	w.mu.Lock()
+	w.add("demo", 3)
+	w.add("other", 5)
+	w.mu.Unlock()
+	shown := newSession(t, dir, "upgrade-clusters", "--canaries", "demo", "-c", "other", "--wait", "--non-interactive").end(0)
+	for _, want := range []string{
+		"Started upgrading cluster: demo\r\n", "· other  queued", "▸ other  in progress", // while it goes on
+		"✓ demo   succeeded (canary)  19:54\r\n  ✓ other  succeeded           19:54\r\n", "is done.\r\n",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q does not show in %q", want, shown)
+		}
 	}
 }
 
@@ -214,7 +233,7 @@ func TestInterruptDetaches(t *testing.T) {
 	w.stuck = true
 	w.mu.Unlock()
 	s := newSession(t, dir, "create-cluster", "demo", "-e", "demo.example.com", "-p", "small", "--wait")
-	s.await(`50 %.*master/0`)
+	s.await(`(?s)50 %.*▸ master/0  updating`)
 	s.send(ctrlC)
 	shown := s.end(2)
 	for _, want := range []string{"Stopped watching: the creation of cluster demo goes on.", "Attach again with 'pks watch demo'."} {

@@ -36,6 +36,7 @@ func variables() []variable {
 		{"PKS_TARGET", "name of the target to use, whatever the current one is"},
 		{"PKS_USER_PASSWORD, TKGI_USER_PASSWORD", "password, in place of the prompt"},
 		{"PKS_CLIENT_SECRET", "secret of `--client-name`, in place of the prompt"},
+		{"BROWSER", "commands, the best first, that `--sso-auto` shows the login page with; the desktop's browser without it"},
 		{"KUBECONFIG", "files that `get-credentials` merges into; `~/.kube/config` without it"},
 		{"NO_COLOR, CLICOLOR=0, TERM=dumb", "no colours; the last also no live progress"},
 		{"HTTPS_PROXY, NO_PROXY", "as everywhere"},

@@ -19,6 +19,12 @@ type System struct {
 	Out     io.Writer
 	Err     io.Writer
 	Getenv  func(string) string
+
+	// OpenBrowser shows a page; nil: the desktop's browser does.
+	OpenBrowser func(page string) error
+	// RedirectPorts are those on which a browser's answer is awaited; nil: those
+	// that are registered at UAA.
+	RedirectPorts []int
 }
 
 // Run runs the command that args name and returns the exit code of the process:
@@ -85,6 +91,7 @@ func newRoot(f *factory) *cobra.Command {
 		newTasks(f),
 		newCancelTask(f),
 		newGetCredentials(f),
+		newGetKubeconfig(f),
 		newCredential(f),
 		newDoctor(f),
 		newDescribe(f),

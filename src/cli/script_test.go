@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -28,7 +29,20 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pks": run, "tkgi": run})
 }
 
+// nobody is a user without rights.
+const nobody = 65534
+
 func run() {
+	if os.Getenv("PKS_TEST_NOBODY") != "" { // root may read everything
+		if err := errors.Join(syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
+			panic(err)
+		}
+	}
+	if os.Getenv("PKS_TEST_NO_FILES") != "" { // no file, no socket
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{}); err != nil {
+			panic(err)
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	name := "pks"
@@ -95,6 +109,10 @@ func switches(w *world) map[string]func() {
 				c.AvailableUpgrades = []v1.Upgrade{{Component: "pks", Version: "1.1.0-build.2"}}
 			}
 		},
+		"sick":           func() { w.sick = true },
+		"disk-full":      func() { w.disk = 100 },
+		"disk-nearly":    func() { w.disk = 97 },
+		"healed":         func() { w.sick, w.disk = false, 0 },
 		"mended":         func() { w.broken, w.stuck = false, false },
 		"queues":         func() { w.queues = true },
 		"fail-turns":     func() { w.failTurns = true },

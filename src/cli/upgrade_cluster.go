@@ -17,8 +17,14 @@ import (
 
 const forceHelp = "Upgrade also what runs these versions already: for new stemcells and changed plans"
 
+type upgradeOptions struct {
+	*changeFlags
+	force    bool
+	preCheck bool
+}
+
 func newUpgradeCluster(f *factory) *cobra.Command {
-	var force bool
+	var o upgradeOptions
 	c := &cobra.Command{
 		Use:   "upgrade-cluster " + clusterName,
 		Short: "Upgrades the kubernetes cluster",
@@ -27,17 +33,27 @@ func newUpgradeCluster(f *factory) *cobra.Command {
 		Example: "  " + f.name + " upgrade-cluster my-cluster --wait",
 		Args:    exactly(f, clusterName),
 	}
-	o := f.changeFlags(c)
-	c.Flags().BoolVar(&force, "force", false, forceHelp)
-	c.RunE = func(c *cobra.Command, args []string) error { return f.upgradeCluster(c, args[0], force, o) }
+	o.changeFlags = f.changeFlags(c).withDryRun(c)
+	c.Flags().BoolVar(&o.force, "force", false, forceHelp)
+	c.Flags().BoolVar(&o.preCheck, "pre-check", false, preCheckHelp)
+	c.RunE = func(c *cobra.Command, args []string) error { return f.upgradeCluster(c, args[0], o) }
 	return c
 }
 
-func (f *factory) upgradeCluster(c *cobra.Command, name string, force bool, o *changeFlags) error {
+func (f *factory) upgradeCluster(c *cobra.Command, name string, o upgradeOptions) error {
 	ctx := c.Context()
 	api, err := f.api()
 	if err != nil {
 		return err
+	}
+	request := v1.UpgradeClustersRequest{Clusters: []string{name}, Force: o.force}
+	if o.preCheck {
+		if err := f.preCheck(ctx, api, name); err != nil {
+			return err
+		}
+	}
+	if o.dryRun {
+		return f.previewUpgrades(ctx, api, request, o.out)
 	}
 	if !o.nonInteractive {
 		if err := f.confirmUpgrade(c, []string{name}); err != nil {
@@ -50,12 +66,12 @@ func (f *factory) upgradeCluster(c *cobra.Command, name string, force bool, o *c
 			return err
 		}
 	}
-	task, err := api.UpgradeClusters(ctx, v1.UpgradeClustersRequest{Clusters: []string{name}, Force: force})
+	task, err := api.UpgradeClusters(ctx, request)
 	if err != nil {
 		return changing(name, err)
 	}
 	if o.wait {
-		return f.followUpgrade(ctx, api, follower, task, o)
+		return f.followUpgrade(ctx, api, follower, task, o.changeFlags)
 	}
 	return f.show(ctx, o.out, task.Raw, func() {
 		if turn, err := watch.Turn(task.Value, name); err == nil && turn.State == v1.UpgradeUpToDate {

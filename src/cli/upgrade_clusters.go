@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +37,7 @@ func newUpgradeClusters(f *factory) *cobra.Command {
 		Example: "  " + f.name + " upgrade-clusters --canaries dev --clusters prod-1,prod-2,prod-3 --max-in-flight 2 --wait",
 		Args:    exactly(f),
 	}
-	o.changeFlags = f.changeFlags(c)
+	o.changeFlags = f.changeFlags(c).withDryRun(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return f.upgradeClusters(c, o) }
 	flags := c.Flags()
 	flags.StringSliceVarP(&o.clusters, "clusters", "c", nil, "Names of the clusters to upgrade, with commas between")
@@ -61,6 +63,12 @@ func (f *factory) upgradeClusters(c *cobra.Command, o upgradeClustersOptions) er
 	if err != nil {
 		return err
 	}
+	request := v1.UpgradeClustersRequest{
+		Clusters: clusters, Canaries: canaries, MaxInFlight: int(o.maxInFlight), All: o.all, Force: o.force,
+	}
+	if o.dryRun {
+		return f.previewUpgrades(ctx, api, request, o.out)
+	}
 	if !o.nonInteractive {
 		var named []string
 		if !o.all {
@@ -70,9 +78,7 @@ func (f *factory) upgradeClusters(c *cobra.Command, o upgradeClustersOptions) er
 			return err
 		}
 	}
-	task, err := api.UpgradeClusters(ctx, v1.UpgradeClustersRequest{
-		Clusters: clusters, Canaries: canaries, MaxInFlight: int(o.maxInFlight), All: o.all, Force: o.force,
-	})
+	task, err := api.UpgradeClusters(ctx, request)
 	if err != nil {
 		return err
 	}
@@ -102,13 +108,16 @@ func (f *factory) followTask(ctx context.Context, api watch.TaskAPI, task apicli
 		API: api, ID: task.Value.UUID, Note: progress.Note,
 		Began: func(turn v1.ClusterUpgradeInfo) {
 			say("Started upgrading cluster: " + turn.ClusterName)
-			progress.Show(console.Step{Subject: turn.ClusterName})
 		},
 		Ended: func(turn v1.ClusterUpgradeInfo) {
 			say(turnEnd(turn))
-			progress.Show(console.Step{Subject: turn.ClusterName, Done: true})
 		},
-		Looked: func(task v1.TaskInfo) { progress.Show(console.Step{Percent: taskPercent(task)}) },
+		Looked: func(task v1.TaskInfo) {
+			for _, turn := range task.Clusters {
+				progress.Show(turnStep(task, turn))
+			}
+			progress.Show(console.Step{Percent: taskPercent(task)})
+		},
 	}
 	last, err := watcher.Follow(ctx, task, nil)
 	progress.Close(err == nil)
@@ -137,6 +146,26 @@ func turnEnd(turn v1.ClusterUpgradeInfo) string {
 		return "Upgrading cluster failed: " + turn.ClusterName + ": " + turn.Reason
 	}
 	return "Upgrading cluster failed: " + turn.ClusterName
+}
+
+// turnStep is a cluster's row of the live table.
+func turnStep(task v1.TaskInfo, turn v1.ClusterUpgradeInfo) console.Step {
+	step := console.Step{Subject: turn.ClusterName, State: cmp.Or(turn.State, turn.LastActionState), Mark: console.Waiting}
+	switch {
+	case turn.LastActionState == string(pks.ActionInProgress):
+		step.Mark, step.At = console.AtWork, time.Unix(turn.StartTime, 0)
+	case turn.LastActionState == string(pks.ActionSucceeded):
+		step.Mark = console.Done
+	case watch.TurnEnded(task, turn) && turn.State != v1.UpgradeDeleted && turn.State != v1.UpgradeNotStarted:
+		step.Mark = console.Failed
+	}
+	if turn.EndTime != 0 {
+		step.At = time.Unix(turn.EndTime, 0)
+	}
+	if turn.IsCanary {
+		step.State += " (canary)"
+	}
+	return step
 }
 
 func taskPercent(task v1.TaskInfo) int {

@@ -53,13 +53,19 @@ const narrowest = 40
 // Live tells whether lines on the error stream can be drawn over: on a terminal
 // that knows its size. Some, such as those of containers and build servers, are
 // of no size at all, and nothing drawn there would show.
-func (c *Console) Live() bool {
+func (c *Console) Live() bool { return c.height() > 0 }
+
+// height is how many lines can be drawn over; 0 for none.
+func (c *Console) height() int {
 	fd, ok := descriptor(c.err)
 	if !ok || c.getenv("TERM") == "dumb" {
-		return false
+		return 0
 	}
 	width, height, err := term.GetSize(fd)
-	return err == nil && width >= narrowest && height > 0
+	if err != nil || width < narrowest {
+		return 0
+	}
+	return height
 }
 
 func isTerminal(stream any) bool {

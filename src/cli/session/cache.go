@@ -23,6 +23,11 @@ type Credential struct {
 	Certificate string     `json:"certificate,omitempty"` // PEM
 	Key         pks.Secret `json:"key,omitempty"`         // PEM
 	Until       time.Time  `json:"until"`
+
+	// Refresh renews the token where people log in to the cluster, as the client of
+	// UAA that the cluster trusts.
+	Refresh pks.Secret `json:"refresh,omitempty"`
+	Client  string     `json:"client,omitempty"`
 }
 
 // Cache keeps the credential of one cluster in a private file.
@@ -41,35 +46,75 @@ func (c *Cache) Load(now time.Time) (Credential, bool) {
 	if err != nil {
 		return Credential{}, false
 	}
-	var kept Credential
+	return readCredential(content, now)
+}
+
+// readCredential also gives out one that is to be renewed.
+func readCredential(content []byte, now time.Time) (kept Credential, good bool) {
 	if err := json.Unmarshal(content, &kept); err != nil {
 		return Credential{}, false
 	}
 	return kept, (kept.Token != "" || kept.Key != "") && kept.Until.Sub(now) > renewBefore
 }
 
+// Renew replaces the credential by what renew makes of it, unless another process
+// has done so since: UAA may take each refresh token once only.
+func (c *Cache) Renew(ctx context.Context, now time.Time, old Credential, renew func(context.Context, Credential) (Credential, error)) (Credential, error) {
+	var renewed Credential
+	err := c.change(ctx, func(ctx context.Context, content []byte) (Credential, error) {
+		kept, good := readCredential(content, now)
+		if good && !kept.Token.Equal(old.Token) {
+			renewed = kept
+			return kept, nil
+		}
+		if kept.Refresh == "" {
+			kept = old
+		}
+		made, err := renew(ctx, kept)
+		renewed = made.timed(now)
+		return renewed, err
+	})
+	return renewed, err
+}
+
 // Store keeps a new credential until its token ends, and not for long if it does
 // not tell. It returns the credential with that time.
 func (c *Cache) Store(ctx context.Context, now time.Time, credential Credential) (Credential, error) {
-	credential.Until = now.Add(longestKept).Truncate(time.Second)
-	if left, known := (&Tokens{now: func() time.Time { return now }}).left(credential.Token); known && left < longestKept {
-		credential.Until = now.Add(left).Truncate(time.Second)
+	credential = credential.timed(now)
+	err := c.change(ctx, func(context.Context, []byte) (Credential, error) { return credential, nil })
+	return credential, err
+}
+
+// timed says until when the credential is good.
+func (c Credential) timed(now time.Time) Credential {
+	c.Until = now.Add(longestKept).Truncate(time.Second)
+	if left, known := (&Tokens{now: func() time.Time { return now }}).left(c.Token); known && left < longestKept {
+		c.Until = now.Add(left).Truncate(time.Second)
 	}
-	content, err := json.Marshal(credential)
-	if err != nil {
-		return credential, fmt.Errorf("write the credential: %w", err)
-	}
+	return c
+}
+
+// change edits the file while no other process can.
+func (c *Cache) change(ctx context.Context, edit func(context.Context, []byte) (Credential, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	err = privatefile.Change{
+	err := privatefile.Change{
 		Paths: []string{c.path},
 		Keep:  0o600,
-		Edit: func(context.Context, privatefile.Contents) (privatefile.Contents, error) {
+		Edit: func(ctx context.Context, old privatefile.Contents) (privatefile.Contents, error) {
+			credential, err := edit(ctx, old[c.path])
+			if err != nil {
+				return nil, err
+			}
+			content, err := json.Marshal(credential)
+			if err != nil {
+				return nil, fmt.Errorf("write the credential: %w", err)
+			}
 			return privatefile.Contents{c.path: content}, nil
 		},
 	}.Apply(ctx)
 	if err != nil {
-		return credential, fmt.Errorf("keep the credential: %w", err)
+		return fmt.Errorf("keep the credential: %w", err)
 	}
-	return credential, nil
+	return nil
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,14 +21,22 @@ type Login struct {
 	TLS       apiclient.TLS
 	Timeout   time.Duration // of a request; 0 for the default
 	UserAgent string
+	UAA       string // its address; the API is asked for it when empty
 
 	Username string
 	Password pks.Secret
 
 	Passcode pks.Secret // one-time code of a person; wins over Username
+	Code     Code       // what a browser brought back; wins over Passcode
 
-	ClientName   string // wins over both
+	ClientName   string // wins over all
 	ClientSecret pks.Secret
+}
+
+// Code is an authorization code, and what proves that it was asked for here.
+type Code struct {
+	Code, Verifier pks.Secret
+	Redirect       string
 }
 
 // Login gets tokens and stores them with the address they are for.
@@ -73,6 +82,9 @@ func (s *Store) Logout(ctx context.Context) (was bool, err error) {
 // findUAA asks the API where its UAA is. Servers of other makes do not tell; for
 // them it is on the same host.
 func findUAA(ctx context.Context, login Login) (string, error) {
+	if login.UAA != "" {
+		return login.UAA, nil
+	}
 	client, err := apiclient.New(apiclient.Config{URL: login.Target.API, TLS: login.TLS, Timeout: login.Timeout, UserAgent: login.UserAgent})
 	if err != nil {
 		return "", err
@@ -114,31 +126,62 @@ func PasscodeURL(ctx context.Context, login Login) (string, error) {
 	return info.PasscodeURL, nil
 }
 
-func (l Login) grant(ctx context.Context, address string) (tokens uaa.Tokens, name string, err error) {
-	id, secret := cliClient, pks.Secret("")
-	if l.ClientName != "" {
-		id, secret = l.ClientName, l.ClientSecret
+// AuthorizeURL is the page on which a person logs in with a browser. The client is
+// the one that the tokens are for; empty: that of this program.
+func AuthorizeURL(ctx context.Context, login Login, id, redirect, state string, verifier pks.Secret) (string, error) {
+	address, err := findUAA(ctx, login)
+	if err != nil {
+		return "", err
 	}
-	client, err := newUAA(address, l.TLS, id, secret)
+	client, err := newUAA(address, login.TLS, cmp.Or(id, cliClient), "")
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	return client.AuthorizeURL(redirect, state, verifier), nil
+}
+
+func (l Login) grant(ctx context.Context, address string) (tokens uaa.Tokens, name string, err error) {
+	if l.ClientName == "" {
+		return l.person(ctx, address, cliClient)
+	}
+	client, err := newUAA(address, l.TLS, l.ClientName, l.ClientSecret)
 	if err != nil {
 		return uaa.Tokens{}, "", err
 	}
 	defer client.Close()
-	if l.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, l.Timeout)
-		defer cancel()
+	ctx, cancel := l.bound(ctx)
+	defer cancel()
+	tokens, err = client.ClientCredentials(ctx)
+	return tokens, l.ClientName, err
+}
+
+// person gets a person's tokens for a client that has no secret.
+func (l Login) person(ctx context.Context, address, id string) (tokens uaa.Tokens, name string, err error) {
+	client, err := newUAA(address, l.TLS, id, "")
+	if err != nil {
+		return uaa.Tokens{}, "", err
 	}
-	if l.ClientName != "" {
-		tokens, err = client.ClientCredentials(ctx)
-		return tokens, l.ClientName, err
-	}
-	if l.Passcode != "" {
+	defer client.Close()
+	ctx, cancel := l.bound(ctx)
+	defer cancel()
+	switch {
+	case l.Code.Code != "":
+		tokens, err = client.AuthorizationCode(ctx, l.Code.Code, l.Code.Verifier, l.Code.Redirect)
+	case l.Passcode != "":
 		tokens, err = client.Passcode(ctx, l.Passcode)
-		return tokens, userName(tokens.Access), err
+	default:
+		tokens, err = client.Password(ctx, l.Username, l.Password)
+		return tokens, l.Username, err
 	}
-	tokens, err = client.Password(ctx, l.Username, l.Password)
-	return tokens, l.Username, err
+	return tokens, userName(tokens.Access), err
+}
+
+func (l Login) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l.Timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, l.Timeout)
 }
 
 func newUAA(address string, check apiclient.TLS, id string, secret pks.Secret) (*uaa.Client, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/pks-community/pks-release/src/apiclient"
 	"github.com/pks-community/pks-release/src/pks"
 	"github.com/pks-community/pks-release/src/uaa"
 )
@@ -86,12 +87,18 @@ func refresh(ctx context.Context, c Credentials) (uaa.Tokens, error) {
 		}
 		address = target.UAA
 	}
-	client, err := newUAA(address, c.TLS(), cliClient, "")
+	return trade(ctx, address, c.TLS(), cliClient, c.Refresh)
+}
+
+// trade gives a refresh token for new tokens of the client. ErrNotLoggedIn says
+// that it is good no more.
+func trade(ctx context.Context, address string, check apiclient.TLS, id string, token pks.Secret) (uaa.Tokens, error) {
+	client, err := newUAA(address, check, id, "")
 	if err != nil {
 		return uaa.Tokens{}, err
 	}
 	defer client.Close()
-	tokens, err := client.Refresh(ctx, c.Refresh)
+	tokens, err := client.Refresh(ctx, token)
 	if errors.Is(err, uaa.ErrSessionExpired) || errors.Is(err, uaa.ErrCredentialsRejected) || errors.Is(err, uaa.ErrNoScope) {
 		return uaa.Tokens{}, ErrNotLoggedIn
 	}

@@ -121,6 +121,11 @@ func (f *Follower) look(ctx context.Context) (news bool, end *Outcome, err error
 		return false, nil, ErrSuperseded
 	}
 	f.uuid, f.last = cluster.Value.UUID, cluster
+	if op := cluster.Value.Operation; op != nil && op.ExpectedEnd != "" {
+		if end, err := time.Parse(time.RFC3339, op.ExpectedEnd); err == nil {
+			f.progress.Show(console.Step{End: end})
+		}
+	}
 	if !strings.EqualFold(cluster.Value.LastAction, string(f.Action)) {
 		if f.stale++; f.stale > staleReads {
 			return false, nil, ErrSuperseded
@@ -191,30 +196,11 @@ func (f *Follower) show(events []v1.Event) {
 		if f.Operation != "" && event.OperationID != f.Operation {
 			continue
 		}
-		done := event.State == "finished" || event.State == "failed"
 		if event.State == "failed" && event.Stage != "" {
 			f.detail = event.Message
 		}
-		f.progress.Show(console.Step{Subject: event.Subject, Percent: event.Percent, Line: line(event), Done: done})
+		f.progress.Show(step(event))
 	}
-}
-
-// line is one event for readers of a log. The message says the percentage itself.
-// What happens between the start and the end of an instance's update is left to
-// the live display, and the failure of the operation itself to the outcome.
-func line(event v1.Event) string {
-	if event.State == "in_progress" || event.State == "failed" && event.Stage == "" {
-		return ""
-	}
-	message := event.Message
-	if event.Stage == "" && event.BOSHTask != 0 && event.State == "" {
-		// The Director warns without a stage.
-		message = "Warning: " + strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(event.Message), ":"))
-	}
-	if at, err := time.Parse(time.RFC3339, event.Time); err == nil {
-		return at.Local().Format(time.TimeOnly) + " " + message
-	}
-	return message
 }
 
 // passing tells whether trying again may help.
