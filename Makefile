@@ -10,7 +10,11 @@ export HOME := $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 endif
 
 MODES   ?= root,rootless,kwok
-VERSION ?= 0.1.0-build.$(shell git rev-list --count HEAD 2>/dev/null || echo 0)
+LINE    := 0.1.0
+VERSION ?= $(LINE)-build.$(shell git rev-list --count HEAD 2>/dev/null || echo 0)
+# What programs say that BOSH compiles: without a given version the line alone, so
+# that a commit which does not touch them compiles nothing anew.
+STAGED  := $(if $(filter file,$(origin VERSION)),$(LINE)-dev,$(VERSION))
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 GOFLAGS_BUILD := -trimpath -buildvcs=false
@@ -26,7 +30,8 @@ help: ## List the targets
 build: ## Build every program into bin/
 	@mkdir -p bin
 	@echo "Building $(VERSION) ($(COMMIT)) into bin/ …"
-	@go build $(GOFLAGS_BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./src/cmd/...
+	@go build $(GOFLAGS_BUILD) -ldflags '$(LDFLAGS)' -o bin/ ./src/cmd/... ./errands/...
+	@ln -sf pks bin/tkgi
 
 .PHONY: demo
 demo: build ## Start the embedded stack and walk through a cluster's life
@@ -46,6 +51,11 @@ kubernetes: build ## Build Kubernetes and what it runs on, for real clusters (20
 test-kubernetes: kubernetes ## Run real clusters through their lives; MODES=root,rootless,kwok for some
 	@tools/test-kubernetes '$(MODES)'
 
+.PHONY: test-release
+test-release: build ## Make the BOSH release, compile it as a Director does, and run what comes out
+	@tools/setup-tests
+	@VERSION='$(STAGED)' tools/test-release
+
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck and shell scripts
 	@tools/run-lint
@@ -64,9 +74,13 @@ generate: ## Make the golden files again, from what the code does now
 	@go test ./src/adapter -run Golden -update
 	@UPDATE_SCRIPTS=1 go test ./src/cli -run Script
 
+.PHONY: stage
+stage: ## Put under src/ what bosh create-release needs there
+	@VERSION='$(STAGED)' tools/stage-release
+
 .PHONY: release
-release: ## Build the programs for all platforms, with checksums, into dist/; VERSION=1.2.3
-	@VERSION='$(VERSION)' LDFLAGS='$(LDFLAGS)' tools/build-release
+release: ## Build the BOSH release, and the command line for all platforms, into dist/; VERSION=1.2.3
+	@VERSION='$(VERSION)' STAGED='$(STAGED)' LDFLAGS='$(LDFLAGS)' tools/build-release
 
 .PHONY: clean
 clean: ## Remove what was built; data of the embedded stack stays (bin/pks-local reset)

@@ -1,0 +1,24 @@
+// Program delete-all-clusters is the errand of that name.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/pks-community/pks-release/src/errand"
+	"github.com/pks-community/pks-release/src/errand/deleteall"
+)
+
+// Set by the build: -ldflags "-X main.version=… -X main.commit=…".
+var (
+	version = "0.0.0-dev"
+	commit  = "unknown"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(errand.Main(ctx, deleteall.New(), version+" ("+commit+")", os.Args[1:], os.Stdout, os.Stderr))
+}
