@@ -81,16 +81,20 @@ func measureRead(t *testing.T, api *runningAPI) {
 func measureList(t *testing.T, api *runningAPI) {
 	times := make([]time.Duration, 0, listRequests)
 	used := api.busyFor(t)
-	for range listRequests {
-		var clusters []v1.Cluster
-		took, err := api.call(t.Context(), http.MethodGet, "/v1/clusters", "", http.StatusOK, &clusters)
+	var clusters []v1.Cluster
+	for n := range listRequests {
+		var out any
+		if n == 0 {
+			out = &clusters // once: what the client makes of it takes the same processors
+		}
+		took, err := api.call(t.Context(), http.MethodGet, "/v1/clusters", "", http.StatusOK, out)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(clusters) != manyClusters {
-			t.Fatalf("%d clusters", len(clusters))
-		}
 		times = append(times, took)
+	}
+	if len(clusters) != manyClusters {
+		t.Fatalf("%d clusters", len(clusters))
 	}
 	used = (api.busyFor(t) - used) / listRequests
 	first := times[0]

@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -30,11 +32,17 @@ func TestErrandsOfTheReleaseRunForReal(t *testing.T) {
 		s.must(s.pks("create-cluster", name, "-e", name+".pks.local", "-p", "small", "--wait", "--non-interactive"))
 	}
 	s.must(s.bosh("upload-release", s.errandRelease()))
+	broken := strings.ReplaceAll(string(s.errandManifest("changed")), "client_secret:", "secret_of_client:")
+	if r := s.bosh("-d", "pks", "deploy", s.write(broken)); r.code == 0 ||
+		!strings.Contains(r.stdout+r.stderr, "Error filling in template 'upgrade-all-clusters.yml.erb' (line 8: Can't find property 'uaa.client_secret')") {
+		t.Errorf("a deploy without a required property: %+v", r)
+	}
 	s.deployErrands("changed")
 	if upgraded := s.errand("upgrade-all-clusters", 0); !strings.Contains(upgraded.stdout, "Number of successful operations: 0; Number of clusters already up to date: 2;") {
 		t.Errorf("nothing has changed:\n%s", upgraded.stdout)
 	}
 	s.deployErrands("all")
+	s.cancelUpgrade()
 	upgraded := s.errand("upgrade-all-clusters", 0)
 	for _, want := range []string{
 		"STARTING CANARIES: 1 canaries: two", "[two] Result: Cluster operation success", "FINISHED CANARIES", "[one] Result: Cluster operation success",
@@ -87,16 +95,70 @@ func TestErrandsOfTheBuiltRelease(t *testing.T) {
 	if upgraded := s.errand("upgrade-all-clusters", 0); !strings.Contains(upgraded.stdout, "No clusters found.") {
 		t.Errorf("upgrade:\n%s", upgraded.stdout)
 	}
+	s.sameBytes()
+}
+
+// cancelUpgrade runs the errand that upgrades, on an upgrade that somebody has begun
+// and paused, cancels it there, and lets the upgrade go on alone.
+func (s *stack) cancelUpgrade() {
+	s.t.Helper()
+	token := s.token("admin")
+	send := func(method, path, body string) string {
+		s.t.Helper()
+		a := s.send(request{method: method, path: path, token: token, contentType: "application/json", body: body})
+		var task struct{ UUID string }
+		if err := json.Unmarshal([]byte(a.body), &task); err != nil || a.status/100 != 2 {
+			s.fatalf("%s %s: %d %s", method, path, a.status, a.body)
+		}
+		return task.UUID
+	}
+	upgrade := send(http.MethodPatch, "/v1/clusters", `{"all":true,"force":true,"canaries":["two"]}`)
+	send(http.MethodPost, "/v1/tasks/"+upgrade+"/pause", "")
+	ended := make(chan result, 1)
+	go func() { ended <- s.bosh("-d", "pks", "run-errand", "upgrade-all-clusters") }()
+	s.until("the errand joins the upgrade", func() bool { return strings.Contains(s.local("logs", "pks-api").stdout, "Rollout joined") })
+	errand := s.boshTables("-d", "pks", "tasks")[0].Rows[0]["id"]
+	s.must(s.bosh("cancel-task", errand))
+	if r := <-ended; r.code == 0 {
+		s.t.Errorf("a cancelled errand:\n%s%s", r.stdout, r.stderr)
+	}
+	if said := s.bosh("task", errand, "--result").stdout; !strings.Contains(said, `"exit_code":143`) ||
+		!strings.Contains(said, "upgrade task "+upgrade+" goes on without the errand, which joins it when it is run again") {
+		s.t.Errorf("a cancelled errand says\n%s", said)
+	}
+	send(http.MethodPost, "/v1/tasks/"+upgrade+"/resume", "")
+}
+
+// until asks again and again until the answer is yes.
+func (s *stack) until(what string, yes func() bool) {
+	s.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.NewTimer(s.patience())
+	defer deadline.Stop()
+	for !yes() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			s.fatalf("%s: not in time", what)
+		}
+	}
 }
 
 // deployErrands deploys the release to one machine.
 func (s *stack) deployErrands(redeploy string) {
 	s.t.Helper()
-	manifest := filepath.Join(s.t.TempDir(), "pks.yml")
-	if err := os.WriteFile(manifest, s.errandManifest(redeploy), 0o600); err != nil {
+	s.must(s.bosh("-d", "pks", "deploy", s.write(string(s.errandManifest(redeploy)))))
+}
+
+// write makes a file and returns its path.
+func (s *stack) write(text string) string {
+	s.t.Helper()
+	path := filepath.Join(s.t.TempDir(), "manifest.yml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	s.must(s.bosh("-d", "pks", "deploy", manifest))
+	return path
 }
 
 // errand runs an errand and returns what the one machine that has it said.
@@ -142,7 +204,7 @@ func (s *stack) errandRelease() string {
 		if err := os.CopyFS(filepath.Join(dir, "jobs", name), os.DirFS(filepath.Join("..", "jobs", name))); err != nil {
 			s.t.Fatal(err)
 		}
-		program, err := os.ReadFile(s.program(name))
+		program, err := os.ReadFile(filepath.Join(jobPrograms(), name))
 		if err != nil {
 			s.t.Fatalf("%v: make build builds it", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -102,6 +103,14 @@ func (v *vm) command(ctx context.Context, env []string, args ...string) *exec.Cm
 
 // run runs it to its end.
 func (v *vm) run(env []string, args ...string) result {
+	v.t.Helper()
+	return v.runFor(patience, env, args...)
+}
+
+// compilePatience is for a package on a busy machine.
+const compilePatience = 20 * time.Minute
+
+func (v *vm) runFor(patience time.Duration, env []string, args ...string) result {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.t.Context()), patience)
 	defer cancel()

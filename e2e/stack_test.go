@@ -41,6 +41,7 @@ type stack struct {
 	as     *syscall.Credential // who runs the programs; nil: who runs the tests
 	bin    string              // where they are; empty: where they were built
 	real   *realMachines       // nil: simulated ones
+	slow   bool                // packages are compiled
 	said   []string            // what failed, to be said again below the logs
 }
 
@@ -137,7 +138,10 @@ type result struct {
 }
 
 func (s *stack) patience() time.Duration {
-	if s.real != nil || s.slow {
+	switch {
+	case s.slow:
+		return compilePatience
+	case s.real != nil:
 		return realPatience
 	}
 	return patience

@@ -30,7 +30,7 @@ func (c *cluster) applyAddOns() (bosh.InstanceGroup, error) {
 		AddOnsSpec:   c.plan.AddOns,
 		DNSServiceIP: c.network.dns.String(),
 		TimeoutSec:   c.plan.AddonsIn,
-		TLS:          applySpecTLS{pairOf(certMetrics)},
+		TLS:          applySpecTLS{c.pairOf(certMetrics, caKubo)},
 	}), masterGroup)
 	g.Jobs = jobs.jobs
 	return g, jobs.err

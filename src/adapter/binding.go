@@ -51,7 +51,7 @@ func newDeployed(m bosh.BoshManifest, vms bosh.BoshVMs, secrets serviceadapter.M
 	if d.token, err = resolve(fmt.Sprint(properties["admin-password"]), secrets); err != nil {
 		return deployed{}, err
 	}
-	ca, err := resolve(masterAuthority().CA, secrets)
+	ca, err := resolve(textAt(at(at(jobOf(m, jobManager), "tls"), "kubernetes"), "ca"), secrets)
 	if err != nil {
 		return deployed{}, err
 	}
@@ -69,13 +69,21 @@ func newDeployed(m bosh.BoshManifest, vms bosh.BoshVMs, secrets serviceadapter.M
 	return d, nil
 }
 
-func apiServerOf(m bosh.BoshManifest) (map[string]any, error) {
+// jobOf are the properties of the first job of the name; nil for none.
+func jobOf(m bosh.BoshManifest, name string) map[string]any {
 	for _, g := range m.InstanceGroups {
 		for _, j := range g.Jobs {
-			if j.Name == jobAPIServer {
-				return j.Properties, nil
+			if j.Name == name {
+				return j.Properties
 			}
 		}
+	}
+	return nil
+}
+
+func apiServerOf(m bosh.BoshManifest) (map[string]any, error) {
+	if properties := jobOf(m, jobAPIServer); properties != nil {
+		return properties, nil
 	}
 	return nil, refuse("manifest has no job kube-apiserver.").WithRemedy("Compare it with 'bosh manifest'.")
 }

@@ -266,7 +266,7 @@ func testBindingsOfPeople(t *testing.T, d deployedCluster) {
 		want := map[string]string{
 			"client-id": "pks_cluster_client", "client-secret": "", "cluster_client_secret": "", "id-token": "", "refresh-token": "",
 			"idp-issuer-url":                 "https://uaa.example.com:8443/oauth/token",
-			"idp-certificate-authority-data": base64.StdEncoding.EncodeToString([]byte(certificatePEM())),
+			"idp-certificate-authority-data": base64.StdEncoding.EncodeToString([]byte(customCertificate)),
 		}
 		if k.Users[0].Name != "alana@example.com" || k.Users[0].User.AuthProvider == nil {
 			t.Fatalf("user %+v", k.Users[0])

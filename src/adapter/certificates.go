@@ -67,8 +67,9 @@ type authority struct {
 
 func ref(name string) string { return "((" + name + "))" }
 
-func pairOf(name string) keyPair {
-	return keyPair{CA: ref(name + ".ca"), Certificate: ref(name + ".certificate"), PrivateKey: ref(name + ".private_key")}
+// pairOf is a certificate that one of the cluster's own authorities signs.
+func (c *cluster) pairOf(name, authority string) keyPair {
+	return keyPair{CA: c.trusted(authority, ref(name+".ca")), Certificate: ref(name + ".certificate"), PrivateKey: ref(name + ".private_key")}
 }
 
 // pairWithoutCA is for jobs that do not declare the CA.
@@ -80,22 +81,28 @@ func pairWithoutCA(name string) keyPair {
 func chainOf(name string) string { return ref(name+".certificate") + ref(name+".ca") }
 
 // masterAuthority is what clients of the API server trust.
-func masterAuthority() authority { return authority{CA: ref(certMaster + ".ca")} }
+func (c *cluster) masterAuthority() authority {
+	if !c.signsMaster() {
+		return authority{CA: ref(certMaster + ".ca")}
+	}
+	return authority{CA: c.trusted(caKubo, ref(certMaster+".ca"))}
+}
 
 // clientAuthority is what the API server trusts clients by. When another CA than
 // the cluster's signs its certificate, the cluster's must stay in the list: it
 // signs the other certificates (reference/cluster-manifest.md §18 trap 19).
 func (c *cluster) clientAuthority() string {
-	if c.masterCA() == caKubo {
-		return ref(certMaster + ".ca")
+	if c.signsMaster() {
+		return c.masterAuthority().CA
 	}
-	return ref(certMaster+".ca") + ref(caKubo+".certificate")
+	return ref(certMaster+".ca") + c.trusted(caKubo, ref(c.authority(caKubo)+".certificate"))
 }
 
 type certificateOptions struct {
 	CA           string   `yaml:"ca,omitempty"`
 	CommonName   string   `yaml:"common_name"`
 	Organization string   `yaml:"organization,omitempty"`
+	Unit         string   `yaml:"organization_unit,omitempty"`
 	IsCA         bool     `yaml:"is_ca,omitempty"`
 	SANs         []string `yaml:"alternative_names,omitempty"`
 	ExtendedUse  []string `yaml:"extended_key_usage,omitempty"`
@@ -112,26 +119,35 @@ func (c *cluster) certificateVariables() []bosh.Variable {
 		o.Duration = c.plan.Certs.DurationDays
 		return bosh.Variable{Name: name, Type: "certificate", Options: properties(o)}
 	}
-	vars := []bosh.Variable{
-		certificate(caKubo, certificateOptions{CommonName: "ca", IsCA: true}),
-		certificate(certKubelet, certificateOptions{CA: caKubo, CommonName: "kubelet.cfcr.internal", Organization: "system:nodes"}),
-		certificate(certToNodes, certificateOptions{CA: caKubo, CommonName: "kube-apiserver.cfcr.internal", Organization: admins, ExtendedUse: []string{clientAuth}}),
-		certificate(certMaster, certificateOptions{CA: c.masterCA(), CommonName: masterInternal, Organization: admins, SANs: c.masterNames()}),
-		certificate(certManager, certificateOptions{CA: caKubo, CommonName: "kube-controller-manager", SANs: []string{"localhost", "127.0.0.1"},
-			ExtendedUse: []string{serverAuth}, KeyUse: []string{"digital_signature", "key_encipherment"}}),
-		certificate(certMetrics, certificateOptions{CA: caKubo, CommonName: "metrics-server", SANs: []string{"metrics-server.kube-system.svc"}}),
-		certificate(caEtcd, certificateOptions{CommonName: "etcd.ca", IsCA: true}),
-		certificate(certEtcd, certificateOptions{CA: caEtcd, CommonName: "*." + etcdSuffix, SANs: []string{"*." + etcdSuffix}, ExtendedUse: []string{clientAuth, serverAuth}}),
-		certificate(certEtcdctl, certificateOptions{CA: caEtcd, CommonName: "etcdClient", ExtendedUse: []string{clientAuth}}),
-		certificate(certRoot, certificateOptions{CA: caEtcd, CommonName: "root", ExtendedUse: []string{clientAuth}}),
+	kubo, etcd := c.authority(caKubo), c.authority(caEtcd)
+	var vars []bosh.Variable
+	for _, name := range c.generations(caKubo) {
+		vars = append(vars, certificate(name, certificateOptions{CommonName: "ca", IsCA: true}))
 	}
+	vars = append(vars,
+		certificate(certKubelet, certificateOptions{CA: kubo, CommonName: "kubelet.cfcr.internal", Organization: "system:nodes"}),
+		certificate(certToNodes, certificateOptions{CA: kubo, CommonName: "kube-apiserver.cfcr.internal", Organization: admins, ExtendedUse: []string{clientAuth}}),
+		certificate(certMaster, certificateOptions{CA: c.masterCA(), CommonName: masterInternal, Organization: admins, Unit: c.masterUnit(), SANs: c.masterNames()}),
+		certificate(certManager, certificateOptions{CA: kubo, CommonName: "kube-controller-manager", SANs: []string{"localhost", "127.0.0.1"},
+			ExtendedUse: []string{serverAuth}, KeyUse: []string{"digital_signature", "key_encipherment"}}),
+		certificate(certMetrics, certificateOptions{CA: kubo, CommonName: "metrics-server", SANs: []string{"metrics-server.kube-system.svc"}}),
+	)
+	for _, name := range c.generations(caEtcd) {
+		vars = append(vars, certificate(name, certificateOptions{CommonName: "etcd.ca", IsCA: true}))
+	}
+	vars = append(vars,
+		certificate(certEtcd, certificateOptions{CA: etcd, CommonName: "*." + etcdSuffix, SANs: []string{"*." + etcdSuffix}, ExtendedUse: []string{clientAuth, serverAuth}}),
+		certificate(certEtcdctl, certificateOptions{CA: etcd, CommonName: "etcdClient", ExtendedUse: []string{clientAuth}}),
+		certificate(certRoot, certificateOptions{CA: etcd, CommonName: "root", ExtendedUse: []string{clientAuth}}),
+	)
 	if c.network.cni == cniFlannel {
-		vars = append(vars, certificate(certFlanneld, certificateOptions{CA: caEtcd, CommonName: certFlannel, ExtendedUse: []string{clientAuth}}))
+		vars = append(vars, certificate(certFlanneld, certificateOptions{CA: etcd, CommonName: certFlannel, ExtendedUse: []string{clientAuth}}))
 	}
 	for i := range vars {
 		// The host name of a cluster may change; without converge the Director would
-		// keep the certificate that does not have it.
-		if vars[i].Name == certMaster {
+		// keep the certificate that does not have it. Nor would it make those anew whose
+		// authority has changed.
+		if vars[i].Name == certMaster || c.spec.Certificates.Generation > 0 && !isAuthority(vars[i].Name) {
 			vars[i].UpdateMode = "converge"
 		}
 	}

@@ -28,8 +28,8 @@ func (c *cluster) controllerManager(jobs *jobList) {
 	p := managerProperties{
 		APIToken:          ref(passwordManager),
 		ServiceAccountKey: ref(keyServiceAccount + ".private_key"),
-		ClusterSigning:    pairWithoutCA(caKubo),
-		TLS:               managerTLS{Kubernetes: masterAuthority(), Manager: pairWithoutCA(certManager)},
+		ClusterSigning:    pairWithoutCA(c.authority(caKubo)),
+		TLS:               managerTLS{Kubernetes: c.masterAuthority(), Manager: pairWithoutCA(certManager)},
 		Arguments: arguments{
 			"kubeconfig":                       files + "kubeconfig",
 			"root-ca-file":                     files + "ca.pem",
@@ -84,7 +84,7 @@ func (c *cluster) scheduler(jobs *jobList) {
 		configuration.DisablePreemption = new(false)
 	}
 	p := schedulerProperties{
-		APIToken: ref(passwordScheduler), TLS: trust{masterAuthority()},
+		APIToken: ref(passwordScheduler), TLS: trust{c.masterAuthority()},
 		Configuration: configuration, Arguments: arguments{},
 	}
 	c.customize(jobScheduler, p.Arguments)
@@ -102,6 +102,6 @@ type rolesProperties struct {
 func (c *cluster) roles(jobs *jobList) {
 	c.consumeCloudProvider(jobs.add(jobRoles, rolesProperties{
 		AdminUsername: adminUser, AdminPassword: ref(passwordAdmin),
-		TLS: trust{masterAuthority()}, Specs: c.plan.Roles,
+		TLS: trust{c.masterAuthority()}, Specs: c.plan.Roles,
 	}), masterGroup)
 }

@@ -50,8 +50,11 @@ func (c *cluster) masterCA() string {
 	if ca := c.spec.CustomCA; ca != nil {
 		return strings.TrimSuffix(strings.Trim(ca.PrivateKey.Reveal(), "()"), memberPrivateKey)
 	}
-	return or(c.plan.Certs.CAName, caKubo)
+	return or(c.plan.Certs.CAName, c.authority(caKubo))
 }
+
+// signsMaster tells whether that is the one that is made for the cluster.
+func (c *cluster) signsMaster() bool { return c.spec.CustomCA == nil && c.plan.Certs.CAName == "" }
 
 // checkMasterCA: clients inside and outside trust the old authority until they are
 // told of the new one, so that a cluster cannot go from one to the other in one
@@ -64,7 +67,7 @@ func (c *cluster) checkMasterCA() error {
 		}
 	}
 	is := c.masterCA()
-	if was == is {
+	if was == is || isGeneration(caKubo, was) && isGeneration(caKubo, is) {
 		return nil
 	}
 	return refuse("The authority that signs the API server's certificate cannot change from %s to %s on a cluster that exists: its machines and users trust the old one.", was, is).

@@ -53,8 +53,8 @@ type etcdPermission struct {
 }
 
 func (c *cluster) etcd(jobs *jobList) {
-	server := pairOf(certEtcd)
-	server.CA = ref(caEtcd + ".certificate")
+	server := c.pairOf(certEtcd, caEtcd)
+	server.CA = c.trusted(caEtcd, ref(c.authority(caEtcd)+".certificate"))
 	users := []etcdUser{{Name: "root", Password: ref(passwordEtcdRoot), Versions: []string{"v2"}}}
 	if c.network.cni == cniFlannel {
 		keys := []string{"/coreos.com/network/*"}
@@ -65,7 +65,7 @@ func (c *cluster) etcd(jobs *jobList) {
 	}
 	jobs.add("etcd", etcdProperties{
 		Etcd:  etcdNaming{DNSSuffix: etcdSuffix, MetricsProtocol: c.plan.Etcd.MetricsProtocol, MetricsPort: c.plan.Etcd.MetricsPort},
-		TLS:   etcdTLS{Etcd: server, Peer: pairOf(certEtcd), Etcdctl: pairOf(certEtcdctl), EtcdctlRoot: pairWithoutCA(certRoot)},
+		TLS:   etcdTLS{Etcd: server, Peer: c.pairOf(certEtcd, caEtcd), Etcdctl: c.pairOf(certEtcdctl, caEtcd), EtcdctlRoot: pairWithoutCA(certRoot)},
 		Users: users,
 	})
 }

@@ -22,7 +22,7 @@ func (c *cluster) flanneld(jobs *jobList) {
 	job := jobs.add("flanneld", flanneldProperties{
 		PodNetworkCIDR: c.network.pods.String(),
 		BackendType:    c.network.backend,
-		TLS:            flannelTLS{Etcdctl: pairOf(certFlanneld)},
+		TLS:            flannelTLS{Etcdctl: c.pairOf(certFlanneld, caEtcd)},
 	})
 	if jobs.group == masterGroup {
 		job.Provides = map[string]bosh.ProvidesLink{"flanneld": {As: "master-flanneld"}}

@@ -22,7 +22,7 @@ func (p *previous) keepForeign(c *cluster, m *bosh.BoshManifest) {
 		}
 	}
 	for _, v := range was.Variables {
-		if !slices.Contains(ownVariables(), v.Name) {
+		if !slices.Contains(ownVariables(), v.Name) && !isAuthority(v.Name) {
 			m.Variables = append(m.Variables, v)
 		}
 	}

@@ -62,7 +62,7 @@ func golden() map[string]call {
 			"no_proxy":   []string{"registry.example.com"},
 		}, "unset_http_proxy": []string{"kube-apiserver"}}),
 		"oidc": smallest().with(object{
-			"oidc": object{"issuer_url": "https://uaa.example.com:8443/oauth/token", "client_id": "pks_cluster_client", "ca_cert": certificatePEM()},
+			"oidc": object{"issuer_url": "https://uaa.example.com:8443/oauth/token", "client_id": "pks_cluster_client", "ca_cert": customCertificate},
 		}, nil),
 		"custom-ca": smallest().with(nil, object{"custom_ca": customCA()}),
 		"nsx-t": smallest().with(object{"network": object{"cni": "nsx-t", "nsx_t": object{

@@ -125,9 +125,9 @@ func (c *cluster) kubelet(jobs *jobList, p pool) {
 		DrainAPIToken: ref(passwordKubeletDrain),
 		Configuration: configuration,
 		TLS: kubeletTLS{
-			Kubelet:    keyPair{CA: ref(certKubelet + ".ca"), Certificate: chainOf(certKubelet), PrivateKey: ref(certKubelet + ".private_key")},
-			ClientCA:   certificateRef{ref(certToNodes + ".ca")},
-			Kubernetes: masterAuthority(),
+			Kubelet:    keyPair{CA: c.trusted(caKubo, ref(certKubelet+".ca")), Certificate: chainOf(certKubelet), PrivateKey: ref(certKubelet + ".private_key")},
+			ClientCA:   certificateRef{c.trusted(caKubo, ref(certToNodes+".ca"))},
+			Kubernetes: c.masterAuthority(),
 		},
 		CloudProvider: c.plan.IaaS.jobType(),
 

@@ -37,7 +37,7 @@ func (c *cluster) kubeProxy(jobs *jobList) {
 	}
 	p := kubeProxyProperties{
 		APIToken:      ref(passwordKubeProxy),
-		TLS:           trust{masterAuthority()},
+		TLS:           trust{c.masterAuthority()},
 		CloudProvider: c.plan.IaaS.jobType(),
 		Configuration: kubeProxyConfiguration{
 			APIVersion:       "kubeproxy.config.k8s.io/v1alpha1",

@@ -91,7 +91,7 @@ func (c *cluster) ncpMaster(jobs *jobList) {
 		},
 		HA:   map[string]any{"enable": true},
 		K8s:  map[string]any{"apiserver_host_ip": masterInternal, "apiserver_host_port": apiServerPort},
-		TLS:  ncpTLS{masterAuthority()},
+		TLS:  ncpTLS{c.masterAuthority()},
 		Auth: ncpIdentity{Certificate: plan.ClientCert, PrivateKey: c.hide(secretNSXKey, plan.ClientKey), CA: plan.CACert, Insecure: plan.Insecure},
 	}
 	if plan.OverlayZone != "" {

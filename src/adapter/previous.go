@@ -45,7 +45,7 @@ func (c *cluster) checkPrevious() error {
 		return nil
 	}
 	for _, check := range []func() error{
-		c.checkAddressing, c.checkMasters, c.checkMasterCA, c.checkZones, c.checkPools, c.checkEncryption,
+		c.checkAddressing, c.checkMasters, c.checkMasterCA, c.checkRotation, c.checkZones, c.checkPools, c.checkEncryption,
 	} {
 		if err := check(); err != nil {
 			return err

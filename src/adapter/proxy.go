@@ -91,10 +91,15 @@ func (c *cluster) proxyFor(job string) (proxySettings, bool) {
 
 // proxy is the cluster's own, else the plan's.
 func (c *cluster) proxy() *proxyProperties {
-	if own := c.spec.Proxy; own != nil {
-		return &proxyProperties{HTTP: proxyServer(own.HTTP), HTTPS: proxyServer(own.HTTPS), NoProxy: own.NoProxy}
+	own := c.spec.Proxy
+	if own == nil {
+		return c.plan.Proxy
 	}
-	return c.plan.Proxy
+	exempt := own.NoProxy
+	if own.MergeNoProxy && c.plan.Proxy != nil {
+		exempt = union(c.plan.Proxy.NoProxy, exempt)
+	}
+	return &proxyProperties{HTTP: proxyServer(own.HTTP), HTTPS: proxyServer(own.HTTPS), NoProxy: exempt}
 }
 
 // proxyURL joins address and credentials. The password is a reference to one that

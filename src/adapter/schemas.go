@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/pivotal-cf/on-demand-services-sdk/serviceadapter"
+
+	"github.com/pks-community/pks-release/src/pks"
 )
 
 // schema is JSON Schema draft 4, as far as it is needed here.
@@ -89,6 +91,10 @@ func clusterSchema(p plan) schema {
 			"certificate": {Type: "string", Pattern: "-----BEGIN CERTIFICATE-----", Description: "A self-signed root authority, PEM."},
 			"private_key": {Type: "string", Pattern: "-----BEGIN (RSA )?PRIVATE KEY-----", Description: "Its RSA key, PEM."},
 		}, "certificate", "private_key"),
+		"certificates": closed(map[string]schema{
+			"generation": {Type: "integer", Minimum: limit(0), Description: "Of the cluster's own authorities; one more with each rotation."},
+			"phase":      {Type: "string", Enum: []string{string(pks.RotationIntroduced), string(pks.RotationSwitched)}, Description: "Of the rotation that leads to the generation."},
+		}),
 		"custom_ca_certs": listOf(closed(map[string]schema{
 			"domain_name": {Type: "string", MinLength: 1}, "ca_cert": {Type: "string", Pattern: "-----BEGIN CERTIFICATE-----"},
 		}, "domain_name", "ca_cert")),
@@ -97,7 +103,9 @@ func clusterSchema(p plan) schema {
 		"vsphere_cloud_provider_config_key": {Type: "string", Pattern: "^[a-zA-Z0-9]*$"},
 		"proxy": closed(map[string]schema{
 			"http_proxy": proxySchema(), "https_proxy": proxySchema(), "no_proxy": listOf(schema{Type: "string", MinLength: 1}),
+			"global_no_proxy_merge": {Type: "boolean", Description: "True to add the entries of the plan's proxy."},
 		}),
+		"nodes_parallel":          {Type: "integer", Minimum: limit(1), Maximum: limit(2)},
 		"vm_extensions":           {Type: "object", Additional: listOf(schema{Type: "string", MinLength: 1})},
 		"vm_extension_properties": {Type: "object", Additional: schema{Type: "object"}},
 		"network_profile":         profileSchema[networkProfile](),

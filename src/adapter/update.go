@@ -32,8 +32,13 @@ func (c *cluster) masterUpdate() *bosh.Update {
 	return u
 }
 
-// workerUpdate is the plan's word on how many nodes may be away at once.
-func (c *cluster) workerUpdate() *bosh.Update {
+// fewestParallel is how many workers a group must have for two of them to be away
+// at once (reference/pks-cli.md §7.1).
+const fewestParallel = 3
+
+// workerUpdate is how many nodes of a group may be away at once: the plan's word,
+// or that of the last upgrade.
+func (c *cluster) workerUpdate(workers int) *bosh.Update {
 	u := c.update()
 	switch v := c.plan.Workers.MaxInFlight.(type) {
 	case int64:
@@ -43,6 +48,12 @@ func (c *cluster) workerUpdate() *bosh.Update {
 	}
 	if c.plan.Workers.Canaries > 0 {
 		u.Canaries = c.plan.Workers.Canaries
+	}
+	switch n := c.spec.NodesParallel; {
+	case n > 0 && workers < fewestParallel:
+		u.MaxInFlight = 1
+	case n > 0:
+		u.MaxInFlight = n
 	}
 	return u
 }

@@ -18,7 +18,7 @@ func (c *cluster) workers() ([]bosh.InstanceGroup, error) {
 	for i, p := range c.pools {
 		g := c.groupOf(p.group, c.plan.worker, p.size, c.masterCount()+i)
 		g.Instances = p.instances
-		g.Update = c.workerUpdate()
+		g.Update = c.workerUpdate(p.instances)
 		g.MigratedFrom = append(g.MigratedFrom, c.migrations(p.group, i == 0)...)
 		if c.plan.Swap != nil && !*c.plan.Swap {
 			g.Env = map[string]any{"bosh": map[string]any{"swap_size": 0}}

@@ -62,6 +62,10 @@ func (s *Server) readCreate(ctx context.Context, x *exchange) (pks.Plan, pks.Clu
 	workers := parameters.Whole("kubernetes_worker_instances")
 	settings := readSettings(parameters)
 	pools := readPools(parameters)
+	platform, err := readPlatformSettings(parameters)
+	if err != nil {
+		return pks.Plan{}, pks.ClusterSpec{}, err
+	}
 	customCA := readCustomCA(parameters)
 	if err := request.Err(); err != nil {
 		return pks.Plan{}, pks.ClusterSpec{}, err
@@ -95,6 +99,9 @@ func (s *Server) readCreate(ctx context.Context, x *exchange) (pks.Plan, pks.Clu
 		return pks.Plan{}, pks.ClusterSpec{}, err
 	}
 	if spec, err = settings.applyTo(spec); err != nil {
+		return pks.Plan{}, pks.ClusterSpec{}, err
+	}
+	if spec, err = platform.applyTo(spec, plan); err != nil {
 		return pks.Plan{}, pks.ClusterSpec{}, err
 	}
 	return plan, spec, spec.Validate(plan)

@@ -77,8 +77,7 @@ func (s *Server) precondition(x *exchange, change update) func(pks.Cluster) erro
 		if c.Versions() == s.target() || change.lockOnly() || change.scalesOnly() && len(c.Spec.Tags) == 0 {
 			return nil
 		}
-		return pks.Failf(pks.CodeClusterBehind, "The cluster %s is from previous installation, please upgrade cluster before current operation", c.Name).
-			WithRemedy("")
+		return fromPreviousInstallation(c)
 	}
 }
 
@@ -89,6 +88,7 @@ type update struct {
 	deleteAllTags bool
 	lock          *bool // against deletion
 	settings      settings
+	platform      platformSettings
 	names         profileNames
 	pools         pks.ComputeChange
 	profiles      chosenProfiles // that names and pools stand for
@@ -116,6 +116,9 @@ func readUpdate(body []byte) (update, error) {
 		settings:      readSettings(request),
 		names:         readProfiles(request),
 		pools:         readPools(request),
+	}
+	if change.platform, err = readPlatformSettings(request); err != nil {
+		return update{}, err
 	}
 	change.pools.Force = valueOr(request.Flag("enforce_compute_profile_update"), false)
 	if request.Has("custom_ca") {
@@ -146,7 +149,7 @@ func (u update) lockOnly() bool {
 // scalesOnly tells that nothing was named but numbers of workers, and perhaps the
 // lock.
 func (u update) scalesOnly() bool {
-	return u.drain == (pks.DrainSettings{}) && !u.deleteAllTags && u.settings.empty() && len(u.names) == 0
+	return u.drain == (pks.DrainSettings{}) && !u.deleteAllTags && u.settings.empty() && u.platform.empty() && len(u.names) == 0
 }
 
 // applyTo makes the spec that the cluster is to become.
@@ -162,8 +165,14 @@ func (u update) applyTo(spec pks.ClusterSpec, plan pks.Plan) (pks.ClusterSpec, e
 	if err != nil {
 		return pks.ClusterSpec{}, err
 	}
+	if spec, err = u.platform.applyTo(spec, plan); err != nil {
+		return pks.ClusterSpec{}, err
+	}
 	spec.Drain = spec.Drain.With(u.drain)
-	return spec, u.checkDrain(spec, plan)
+	if err := u.checkDrain(spec, plan); err != nil {
+		return pks.ClusterSpec{}, err
+	}
+	return spec, spec.ValidateTexts("")
 }
 
 // checkDrain holds the drain settings that were asked for against their ranges

@@ -87,6 +87,8 @@ func TestUpdatesOfDifferentMembersDoNotDisturbEachOther(t *testing.T) {
 		`{"kubernetes_worker_instances":5}`, `{"cluster_tags":[{"name":"a","value":"b"}]}`, `{"kubelet_drain_timeout":7}`,
 		`{"kubelet_drain_force":true}`, `{"insecure_registries":["r.example.com"]}`,
 		`{"k8s_customization_parameters":{"unset_http_proxy":["runtime"]}}`, `{"k8s_customization_parameters":{"vsphere_cloud_provider_config_key":"x"}}`,
+		`{"http_proxy":{"url":"http://p:80"}}`, `{"https_proxy":{"url":"http://q:80"}}`, `{"instance_groups":[{"name":"master","vm_extension":{"a":1}}]}`,
+		`{"instance_groups":[{"name":"worker","vm_extension":{"b":2}}]}`,
 	}
 	apply := func(order ...string) pks.ClusterSpec {
 		w := newWorld(t).with("demo", cody)

@@ -1,7 +1,10 @@
 package api_test
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,6 +78,34 @@ func FuzzUpdateBody(f *testing.F) {
 			}
 		default:
 			t.Errorf("status %d: %s", got.status, got.body)
+		}
+	})
+}
+
+// FuzzOtherBodies: whatever the body of any route, it is accepted or refused with a
+// reason, and a refusal changes nothing.
+func FuzzOtherBodies(f *testing.F) {
+	given := samples(f)
+	routes := slices.Sorted(maps.Keys(given))
+	for i, route := range routes {
+		for _, s := range given[route] {
+			f.Add(uint8(i), s.body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, i uint8, body string) {
+		route := routes[int(i)%len(routes)]
+		method, _, _ := strings.Cut(route, " ")
+		w := samplesWorld(t)
+		before := w.changes
+		got := w.send(request{method: method, path: given[route][0].path, token: "admin", body: body, header: beyond()})
+		switch got.status {
+		case http.StatusOK, http.StatusCreated, http.StatusAccepted:
+		case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict:
+			if w.changes != before || problemBody(t, got) == "" {
+				t.Errorf("%s: %d changes after a refusal: %s", route, w.changes-before, got.body)
+			}
+		default:
+			t.Errorf("%s: status %d: %s", route, got.status, got.body)
 		}
 	})
 }

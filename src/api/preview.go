@@ -85,10 +85,10 @@ const mostPreviews = 20
 
 // previewUpgrades answers PATCH /v1/clusters?dry_run=true: what the upgrade would
 // do to each cluster that needs it.
-func (s *Server) previewUpgrades(ctx context.Context, x *exchange, clusters []pks.Cluster, force bool) (answer, error) {
+func (s *Server) previewUpgrades(ctx context.Context, x *exchange, clusters []pks.Cluster, wanted rolloutWanted) (answer, error) {
 	var needed []pks.Cluster
 	for _, c := range clusters {
-		if force || c.Versions() != s.target() {
+		if wanted.force || c.Versions() != s.target() {
 			needed = append(needed, c)
 		}
 	}
@@ -105,6 +105,7 @@ func (s *Server) previewUpgrades(ctx context.Context, x *exchange, clusters []pk
 			return answer{}, pks.Failf(pks.CodeUpgradeImpossible, "Cluster %s cannot be upgraded: %s.", c.Name, err)
 		}
 		after := c
+		after.Spec.NodesParallel = wanted.nodesParallel
 		after.KubernetesVersion, after.ProductVersion = s.target().Kubernetes, s.target().Product
 		document, err := s.previewDocument(ctx, x, &c, after)
 		if err != nil {

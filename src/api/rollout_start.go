@@ -14,6 +14,10 @@ import (
 // maxMaxInFlight is more than any Director has workers for.
 const maxMaxInFlight = 1000
 
+// mostNodesParallel is how many workers of a zone an upgrade may replace at the
+// same time (reference/pks-cli.md §7.1).
+const mostNodesParallel = 2
+
 // upgradeClusters answers PATCH /v1/clusters: it starts the upgrade of many
 // clusters, or joins the one that does what is asked already.
 func (s *Server) upgradeClusters(ctx context.Context, x *exchange) (answer, error) {
@@ -26,17 +30,17 @@ func (s *Server) upgradeClusters(ctx context.Context, x *exchange) (answer, erro
 		return answer{}, err
 	}
 	if x.dryRun {
-		return s.previewUpgrades(ctx, x, clusters, wanted.force)
+		return s.previewUpgrades(ctx, x, clusters, wanted)
 	}
 	rollout, err := s.config.Rollouts.StartRollout(ctx, lifecycle.RolloutRequest{
 		Clusters:    clusters,
 		Canaries:    len(wanted.canaries),
 		All:         wanted.all,
 		MaxInFlight: wanted.maxInFlight,
-		Force:       wanted.force,
-		By:          x.caller,
-		RequestID:   x.requestID,
-		MayJoin:     func(r pks.Rollout) bool { return x.mayReach(r.RequestedBy) },
+		Force:       wanted.force, NodesParallel: wanted.nodesParallel,
+		By:        x.caller,
+		RequestID: x.requestID,
+		MayJoin:   func(r pks.Rollout) bool { return x.mayReach(r.RequestedBy) },
 	})
 	if err != nil {
 		return answer{}, err
@@ -50,6 +54,7 @@ type rolloutWanted struct {
 	canaries, others []string
 	all, force       bool
 	maxInFlight      int
+	nodesParallel    int // 0: as the plans say
 }
 
 func readRollout(body []byte) (rolloutWanted, error) {
@@ -59,9 +64,10 @@ func readRollout(body []byte) (rolloutWanted, error) {
 	}
 	named, canaries := request.Texts("clusters"), request.Texts("canaries")
 	wanted := rolloutWanted{
-		all:         valueOr(request.Flag("all"), false),
-		force:       valueOr(request.Flag("force"), false),
-		maxInFlight: valueOr(request.Whole("max_in_flight"), 1),
+		all:           valueOr(request.Flag("all"), false),
+		force:         valueOr(request.Flag("force"), false),
+		maxInFlight:   valueOr(request.Whole("max_in_flight"), 1),
+		nodesParallel: valueOr(request.Whole("nodes_parallel"), 0),
 	}
 	if err := request.Err(); err != nil {
 		return rolloutWanted{}, err
@@ -69,6 +75,8 @@ func readRollout(body []byte) (rolloutWanted, error) {
 	switch {
 	case wanted.maxInFlight < 1 || wanted.maxInFlight > maxMaxInFlight:
 		return rolloutWanted{}, pks.Failf(pks.CodeInvalidRequest, "max_in_flight is %d; it must be from 1 to %d.", wanted.maxInFlight, maxMaxInFlight)
+	case wanted.nodesParallel < 0 || wanted.nodesParallel > mostNodesParallel:
+		return rolloutWanted{}, pks.Failf(pks.CodeInvalidRequest, "nodes_parallel is %d; it must be 1 or %d.", wanted.nodesParallel, mostNodesParallel)
 	case wanted.all && len(named) > 0:
 		return rolloutWanted{}, pks.Failf(pks.CodeInvalidRequest, "all and clusters contradict each other.").WithRemedy("Send one of them.")
 	}

@@ -32,6 +32,9 @@ type Engine interface {
 	Retry(context.Context, lifecycle.RetryRequest) (pks.Cluster, error)
 	// Preview tells what making the cluster of its spec would do.
 	Preview(ctx context.Context, c pks.Cluster, requestID string) (osb.Preview, error)
+	RotateCertificates(context.Context, lifecycle.RotateRequest) (pks.Cluster, error)
+	// Certificates asks the broker which certificates a cluster uses.
+	Certificates(context.Context, pks.Cluster) ([]osb.Certificate, error)
 	// Machines asks BOSH how the machines of a cluster are.
 	Machines(context.Context, pks.Cluster) ([]osb.Machine, error)
 	// ExpectedEnd is the zero time when nothing is known.

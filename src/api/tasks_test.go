@@ -59,7 +59,7 @@ func TestUpgradeTakesCanariesFirstAndEachClusterOnce(t *testing.T) {
 func TestUpgradeCarriesWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).with("a", cody)
-	got := w.send(request{method: "PATCH", path: "/v1/clusters/", token: "cody", body: `{"clusters":["a"],"max_in_flight":7,"force":true}`})
+	got := w.send(request{method: "PATCH", path: "/v1/clusters/", token: "cody", body: `{"clusters":["a"],"max_in_flight":7,"force":true,"nodes_parallel":"2"}`})
 	var task v1.TaskInfo
 	got.decode(t, &task)
 	want := v1.TaskInfo{
@@ -71,7 +71,7 @@ func TestUpgradeCarriesWhatWasAskedFor(t *testing.T) {
 		t.Errorf("%d %s", got.status, diff)
 	}
 	req := w.started[0]
-	if !req.By.Same(cody) || req.RequestID == "" || req.MaxInFlight != 7 || !req.Force || req.All {
+	if !req.By.Same(cody) || req.RequestID == "" || req.MaxInFlight != 7 || req.NodesParallel != 2 || !req.Force || req.All {
 		t.Errorf("asked for %+v", req)
 	}
 	if !req.MayJoin(pks.Rollout{RequestedBy: cody}) || req.MayJoin(pks.Rollout{RequestedBy: naomi}) {
@@ -89,14 +89,16 @@ func TestUpgradeThatMakesNoSenseIsRefused(t *testing.T) {
 		status int
 		text   string
 	}{
-		``:                                      {400, "no body"},
-		`[]`:                                    {400, ""},
-		`{}`:                                    {400, "clusters"},
-		`{"clusters":[],"canaries":[null]}`:     {400, "clusters"},
-		`{"clusters":"a"}`:                      {400, "clusters"},
-		`{"clusters":[1]}`:                      {400, "clusters[0]"},
-		`{"clusters":["a"],"max_in_flight":0}`:  {400, "max_in_flight is 0"},
-		`{"clusters":["a"],"max_in_flight":-1}`: {400, "max_in_flight is -1"},
+		``:                                       {400, "no body"},
+		`[]`:                                     {400, ""},
+		`{}`:                                     {400, "clusters"},
+		`{"clusters":[],"canaries":[null]}`:      {400, "clusters"},
+		`{"clusters":"a"}`:                       {400, "clusters"},
+		`{"clusters":[1]}`:                       {400, "clusters[0]"},
+		`{"clusters":["a"],"max_in_flight":0}`:   {400, "max_in_flight is 0"},
+		`{"clusters":["a"],"max_in_flight":-1}`:  {400, "max_in_flight is -1"},
+		`{"clusters":["a"],"nodes_parallel":3}`:  {400, "nodes_parallel is 3; it must be 1 or 2."},
+		`{"clusters":["a"],"nodes_parallel":-1}`: {400, "nodes_parallel is -1"},
 		`{"clusters":["a"],"max_in_flight":1001}`:  {400, "1 to 1000"},
 		`{"clusters":["a"],"max_in_flight":1.5}`:   {400, "max_in_flight"},
 		`{"clusters":["a"],"max_in_flight":true}`:  {400, "max_in_flight"},

@@ -14,7 +14,7 @@ import (
 )
 
 // management serves the management API (§2) and what is added to it: progress,
-// vms, machines, preview and cancel.
+// vms, machines, certificates, preview and cancel.
 func (b *Broker) management() http.Handler {
 	r := mux.NewRouter()
 	r.Path("/mgmt/service_instances").Methods(http.MethodGet).HandlerFunc(b.serveInstances)
@@ -22,6 +22,7 @@ func (b *Broker) management() http.Handler {
 	r.Path("/mgmt/service_instances/{id}/progress").Methods(http.MethodGet).HandlerFunc(b.serveProgress)
 	r.Path("/mgmt/service_instances/{id}/vms").Methods(http.MethodGet).HandlerFunc(b.serveVMs)
 	r.Path("/mgmt/service_instances/{id}/machines").Methods(http.MethodGet).HandlerFunc(b.serveMachines)
+	r.Path("/mgmt/service_instances/{id}/certificates").Methods(http.MethodGet).HandlerFunc(b.serveCertificates)
 	r.Path("/mgmt/service_instances/{id}/preview").Methods(http.MethodPost).HandlerFunc(b.servePreview)
 	r.Path("/mgmt/service_instances/{id}/cancel").Methods(http.MethodPost).HandlerFunc(b.serveCancel)
 	r.Path("/mgmt/orphan_deployments").Methods(http.MethodGet).HandlerFunc(b.serveOrphans)

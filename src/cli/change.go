@@ -45,6 +45,20 @@ func (f *factory) updateCluster(c *cobra.Command, name string, parameters v1.Upd
 		}
 		return f.showPreview(ctx, o.out, preview)
 	}
+	return f.operate(c, name, o, question, func(api *apiclient.Client) error {
+		_, err := api.UpdateCluster(ctx, name, parameters)
+		return err
+	}, above...)
+}
+
+// operate asks, sends what begins an operation that clients see as an update, and
+// waits for its end or says how to see it.
+func (f *factory) operate(c *cobra.Command, name string, o *changeFlags, question string, begin func(*apiclient.Client) error, above ...string) error {
+	ctx := c.Context()
+	api, err := f.api()
+	if err != nil {
+		return err
+	}
 	if !o.nonInteractive {
 		if err := f.confirm(c, question, above...); err != nil {
 			return err
@@ -56,7 +70,7 @@ func (f *factory) updateCluster(c *cobra.Command, name string, parameters v1.Upd
 			return err
 		}
 	}
-	if _, err := api.UpdateCluster(ctx, name, parameters); err != nil {
+	if err := begin(api); err != nil {
 		return changing(name, err)
 	}
 	if !o.wait {

@@ -43,7 +43,7 @@ func readConfigFile(c *cobra.Command, path string) (map[string]json.RawMessage, 
 // notOffered are settings of the original that this product has none of.
 func notOffered() []string {
 	return []string{
-		"http_proxy", "https_proxy", "no_proxy", "global_no_proxy_merge", "instance_groups", "enable_gmsa", "domain_controller_ip_address",
+		"enable_gmsa", "domain_controller_ip_address",
 		"domain_fqdn", "domain_user_username", "domain_user_password", "domain_security_group", "domain_service_account",
 		"runtime", "lock_container_runtime",
 	}
@@ -74,9 +74,9 @@ func readCreateConfig(c *cobra.Command, path string, p *v1.ClusterRequestParamet
 		return err
 	}
 	var registries []string
-	if err := takeSettings(c, path, document, map[string]any{
-		"custom_ca": &p.CustomCA, "custom_ca_certs": &p.CustomCACerts, "insecure_registries": &registries,
-	}); err != nil {
+	targets := platformTargets(&p.PlatformSettings)
+	targets["custom_ca"], targets["custom_ca_certs"], targets["insecure_registries"] = &p.CustomCA, &p.CustomCACerts, &registries
+	if err := takeSettings(c, path, document, targets); err != nil {
 		return err
 	}
 	if len(registries) > 0 {
@@ -94,7 +94,14 @@ func readUpdateConfig(c *cobra.Command, path string, change *v1.UpdateClusterPar
 	if _, given := document["custom_ca"]; given {
 		return usagef(c, "%s: custom_ca of a cluster cannot be changed once the cluster exists.", path)
 	}
-	return takeSettings(c, path, document, map[string]any{
-		"custom_ca_certs": &change.CustomCACerts, "insecure_registries": &change.InsecureRegistries,
-	})
+	targets := platformTargets(&change.PlatformSettings)
+	targets["custom_ca_certs"], targets["insecure_registries"] = &change.CustomCACerts, &change.InsecureRegistries
+	return takeSettings(c, path, document, targets)
+}
+
+func platformTargets(p *v1.PlatformSettings) map[string]any {
+	return map[string]any{
+		"http_proxy": &p.HTTPProxy, "https_proxy": &p.HTTPSProxy, "no_proxy": &p.NoProxy, "global_no_proxy_merge": &p.GlobalNoProxyMerge,
+		"instance_groups": &p.InstanceGroups,
+	}
 }

@@ -20,6 +20,7 @@ type createOptions struct {
 	pools             string
 	tags              string
 	configFile        string
+	privateRegistries string
 	*changeFlags
 }
 
@@ -45,6 +46,7 @@ func newCreateCluster(f *factory) *cobra.Command {
 	flags.StringVar(&o.pools, "node-pool-instances", "", poolsHelp)
 	flags.StringVar(&o.tags, "tags", "", tagsHelp)
 	flags.StringVar(&o.configFile, "config-file", "", configFileHelp)
+	flags.StringVar(&o.privateRegistries, "private-registries", "", privateRegistriesHelp)
 	return c
 }
 
@@ -120,6 +122,20 @@ func (o createOptions) request(c *cobra.Command, name string) (v1.ClusterRequest
 	if o.configFile != "" {
 		if err := readCreateConfig(c, o.configFile, &request.Parameters); err != nil {
 			return v1.ClusterRequest{}, err
+		}
+	}
+	if o.privateRegistries != "" {
+		found, err := readRegistries(c, o.privateRegistries)
+		if err != nil {
+			return v1.ClusterRequest{}, err
+		}
+		p := &request.Parameters
+		p.CustomCACerts = append(p.CustomCACerts, found.cas...)
+		if len(found.insecure) > 0 {
+			if p.Customization == nil {
+				p.Customization = &v1.K8sCustomization{}
+			}
+			p.Customization.InsecureRegistries = append(p.Customization.InsecureRegistries, found.insecure...)
 		}
 	}
 	return request, nil

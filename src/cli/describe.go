@@ -45,6 +45,8 @@ type description struct {
 	cluster  v1.Cluster
 	machines []v1.Machine
 	silent   string // why there are no machines
+	expiring []v1.Certificate
+	untold   bool // about certificates
 	owner    string
 	usage    *v1.ClusterUsage
 	totals   v1.UsageTotals
@@ -65,6 +67,9 @@ func (f *factory) look(ctx context.Context, api *apiclient.Client, name string) 
 	}
 	if d.machines, err = machines(ctx, api, name); err != nil {
 		d.silent = f.describe(ctx, err).what
+	}
+	if d.expiring, err = expiring(ctx, api, name); err != nil {
+		d.untold = true
 	}
 	usages, err := api.Usages(ctx)
 	if err != nil {
@@ -112,6 +117,9 @@ func (d description) tree() console.Branch {
 	}
 	if len(profiles) > 0 {
 		add(false, "Profiles: "+strings.Join(profiles, ", "))
+	}
+	if !d.untold {
+		root.Below = append(root.Below, certificateBranch(d.expiring))
 	}
 	if d.usage != nil {
 		add(false, fmt.Sprintf("Usage: %d CPU, %s GB of memory", d.usage.CPU, gigabytes(&d.usage.Memory)))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,8 @@ type clusterDocument struct {
 	Tags               map[string]string `yaml:"tags,omitempty"`
 	InsecureRegistries []string          `yaml:"insecure_registries,omitempty"`
 	RegistryCAs        map[string]string `yaml:"registry_cas,omitempty"` // PEM by domain name
+	UnsetHTTPProxy     []string          `yaml:"unset_http_proxy,omitempty"`
+	VSphereConfigKey   string            `yaml:"vsphere_cloud_provider_config_key,omitempty"`
 	KubeletDrain       drainDocument     `yaml:"kubelet_drain,omitempty"`
 	DeletionLock       *bool             `yaml:"deletion_lock,omitempty"`
 
@@ -109,6 +112,8 @@ func documentOf(c v1.Cluster) clusterDocument {
 	}
 	if p.Customization != nil {
 		d.InsecureRegistries = p.Customization.InsecureRegistries
+		d.UnsetHTTPProxy = p.Customization.UnsetHTTPProxy
+		d.VSphereConfigKey = p.Customization.VSphereCloudProviderConfigKey
 	}
 	if c.DeletionLock {
 		d.DeletionLock = &c.DeletionLock
@@ -180,8 +185,10 @@ func (d clusterDocument) request() v1.ClusterRequest {
 			ClusterTags: d.tags(), CustomCACerts: d.registryCAs(),
 		},
 	}
-	if len(d.InsecureRegistries) > 0 {
-		request.Parameters.Customization = &v1.K8sCustomization{InsecureRegistries: d.InsecureRegistries}
+	if custom := (v1.K8sCustomization{
+		InsecureRegistries: d.InsecureRegistries, UnsetHTTPProxy: d.UnsetHTTPProxy, VSphereCloudProviderConfigKey: d.VSphereConfigKey,
+	}); !reflect.ValueOf(custom).IsZero() {
+		request.Parameters.Customization = &custom
 	}
 	return request
 }

@@ -58,6 +58,13 @@ func changeTo(now, wanted clusterDocument) (v1.UpdateClusterParameters, []string
 	if note("insecure_registries", len(wanted.InsecureRegistries) > 0 && !slices.Equal(now.InsecureRegistries, wanted.InsecureRegistries)) {
 		change.InsecureRegistries = wanted.InsecureRegistries
 	}
+	var custom v1.K8sCustomization
+	if note("unset_http_proxy", len(wanted.UnsetHTTPProxy) > 0 && !slices.Equal(now.UnsetHTTPProxy, wanted.UnsetHTTPProxy)) {
+		custom.UnsetHTTPProxy, change.Customization = wanted.UnsetHTTPProxy, &custom
+	}
+	if note("vsphere_cloud_provider_config_key", wanted.VSphereConfigKey != "" && wanted.VSphereConfigKey != now.VSphereConfigKey) {
+		custom.VSphereCloudProviderConfigKey, change.Customization = wanted.VSphereConfigKey, &custom
+	}
 	for _, ca := range wanted.registryCAs() {
 		if strings.TrimSpace(now.RegistryCAs[ca.DomainName]) != strings.TrimSpace(ca.CACert) {
 			note("registry_cas", len(change.CustomCACerts) == 0)

@@ -38,6 +38,7 @@ type world struct {
 	noInfo, noEvents, hang, fails bool
 	stuck, broken                 bool // operations never end; or end in failure
 	sick                          bool // machines are not well
+	goodCertificates, expired     bool // no certificate expires soon; one has already
 	disk                          int  // percent of the workers' ephemeral disks
 
 	tasks                       []*fakeTask
@@ -98,6 +99,9 @@ func (w *world) uaaHandler() http.Handler {
 				return
 			}
 			refresh = true
+		case id == "pks_cluster_client":
+			w.introduce(res, req)
+			return
 		case grant == "client_credentials" && id == "ci-bot" && secret == "s3cret":
 		case grant == "client_credentials" && id == "nobody":
 			oauthError(res, 400, "invalid_scope", "[] is invalid.")
@@ -120,6 +124,9 @@ func (w *world) uaaHandler() http.Handler {
 			w.refresh[answer["refresh_token"].(string)] = true
 		}
 		writeJSON(res, 200, answer)
+	})
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(res http.ResponseWriter, _ *http.Request) {
+		writeJSON(res, 200, map[string]string{"issuer": w.uaa.URL + "/oauth/token"})
 	})
 	mux.HandleFunc("GET /info", func(res http.ResponseWriter, _ *http.Request) {
 		writeJSON(res, 200, map[string]any{"app": map[string]any{"version": "77"}, "prompts": map[string]any{
@@ -167,10 +174,11 @@ func (w *world) apiHandler() http.Handler {
 	mux.HandleFunc("PATCH /v1/clusters/{name}", w.one(w.update))
 	mux.HandleFunc("DELETE /v1/clusters/{name}", w.one(w.remove))
 	mux.HandleFunc("GET /v1/clusters/{name}/events", w.one(w.listEvents))
-	mux.HandleFunc("POST /v1/clusters/{name}/binds", w.one(bind))
+	mux.HandleFunc("POST /v1/clusters/{name}/binds", w.one(w.bind))
 	w.taskRoutes(mux)
 	w.operationRoutes(mux)
 	w.profileRoutes(mux)
+	w.certificateRoutes(mux)
 	return w.guard(mux)
 }
 
@@ -395,7 +403,11 @@ func (w *world) remove(res http.ResponseWriter, _ *http.Request, c *fakeCluster)
 	res.WriteHeader(204)
 }
 
-func bind(res http.ResponseWriter, _ *http.Request, c *fakeCluster) {
+func (w *world) bind(res http.ResponseWriter, _ *http.Request, c *fakeCluster) {
+	if c.Name == "people" {
+		writeJSON(res, 201, w.peopleKubeconfig())
+		return
+	}
 	writeJSON(res, 201, json.RawMessage(fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":%[1]q,
 "contexts":[{"name":%[1]q,"context":{"cluster":%[1]q,"user":"019fc2e1"}}],
 "clusters":[{"name":%[1]q,"cluster":{"server":"https://%[1]s.example.com:8443"}}],

@@ -33,7 +33,6 @@ func newGetKubeconfig(f *factory) *cobra.Command {
 	flags.StringVar(&o.caCert, "ca-cert", "", "Path to CA Cert for PKS API")
 	flags.BoolVarP(&o.skip, "skip-ssl-validation", "k", false, "Skip SSL Validation")
 	o.sso.flags(c)
-	o.timeout = 1 // of no meaning without the flag
 	return c
 }
 

@@ -90,7 +90,7 @@ func (f *factory) login(c *cobra.Command, o loginOptions) error {
 func (f *factory) loginFrom(c *cobra.Command, store *session.Store, o loginOptions) (session.Login, error) {
 	flags := c.Flags()
 	switch {
-	case o.timeout < 1 || o.timeout > math.MaxInt32:
+	case flags.Changed("timeout") && (o.timeout < 1 || o.timeout > math.MaxInt32):
 		return session.Login{}, usagef(c, "--timeout %d is not a number of seconds from 1 on.", o.timeout)
 	case (o.skip || o.skipOld) && o.caCert != "":
 		return session.Login{}, usagef(c, "--ca-cert and -k exclude each other.")

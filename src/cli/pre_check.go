@@ -70,7 +70,10 @@ func (f *factory) preCheck(ctx context.Context, api *apiclient.Client, name stri
 	if err != nil {
 		return err
 	}
-	var failed error
+	failed, err := f.checkCertificates(ctx, api, name)
+	if err != nil {
+		return err
+	}
 	for _, check := range machineChecks() {
 		f.console.Notef("%s\n", check.doing)
 		var bad, word []string
@@ -92,6 +95,34 @@ func (f *factory) preCheck(ctx context.Context, api *apiclient.Client, name stri
 		f.warn(check.warning, word)
 	}
 	return failed
+}
+
+// checkCertificates fails for those that have expired, and reports those that soon
+// will. A server that does not tell about them is no reason to stop.
+func (f *factory) checkCertificates(ctx context.Context, api *apiclient.Client, name string) (failed, err error) {
+	soon, err := expiring(ctx, api, name)
+	if errors.Is(err, errNoCertificates) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.console.Notef("Validating cluster certificates.\n")
+	var expired, word []string
+	for _, c := range soon {
+		if c.DaysLeft < 0 {
+			expired = append(expired, term(c))
+		} else {
+			word = append(word, term(c))
+		}
+	}
+	if len(expired) > 0 {
+		hint := fmt.Sprintf("Make new ones with '%s rotate-certificates %s --all'.", f.name, name)
+		f.console.Fail("The following certificates have expired.", append(expired, hint)...)
+		failed = &preCheckError{check: "certificate expiry"}
+	}
+	f.warn(fmt.Sprintf("The following certificates expire within %d days.", defaultCertificateDays), word)
+	return failed, nil
 }
 
 // warn says what is no reason to stop.

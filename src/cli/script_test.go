@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -29,19 +28,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pks": run, "tkgi": run})
 }
 
-// nobody is a user without rights.
-const nobody = 65534
-
 func run() {
-	if os.Getenv("PKS_TEST_NOBODY") != "" { // root may read everything
-		if err := errors.Join(syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
-			panic(err)
-		}
-	}
-	if os.Getenv("PKS_TEST_NO_FILES") != "" { // no file, no socket
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{}); err != nil {
-			panic(err)
-		}
+	if err := restrict(); err != nil {
+		panic(err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -109,19 +98,21 @@ func switches(w *world) map[string]func() {
 				c.AvailableUpgrades = []v1.Upgrade{{Component: "pks", Version: "1.1.0-build.2"}}
 			}
 		},
-		"sick":           func() { w.sick = true },
-		"disk-full":      func() { w.disk = 100 },
-		"disk-nearly":    func() { w.disk = 97 },
-		"healed":         func() { w.sick, w.disk = false, 0 },
-		"mended":         func() { w.broken, w.stuck = false, false },
-		"queues":         func() { w.queues = true },
-		"fail-turns":     func() { w.failTurns = true },
-		"short-tokens":   func() { w.lifetime = 10 * time.Second },
-		"expire-access":  func() { clear(w.access) },
-		"expire-refresh": func() { clear(w.refresh) },
-		"add-demo":       func() { w.add("demo", 3) },
-		"add-other":      func() { w.add("other", 5) },
-		"forget":         func() { w.requests = nil },
+		"good-certificates": func() { w.goodCertificates = true },
+		"expired":           func() { w.goodCertificates, w.expired = false, true },
+		"sick":              func() { w.sick = true },
+		"disk-full":         func() { w.disk = 100 },
+		"disk-nearly":       func() { w.disk = 97 },
+		"healed":            func() { w.sick, w.disk = false, 0 },
+		"mended":            func() { w.broken, w.stuck = false, false },
+		"queues":            func() { w.queues = true },
+		"fail-turns":        func() { w.failTurns = true },
+		"short-tokens":      func() { w.lifetime = 10 * time.Second },
+		"expire-access":     func() { clear(w.access) },
+		"expire-refresh":    func() { clear(w.refresh) },
+		"add-demo":          func() { w.add("demo", 3) },
+		"add-other":         func() { w.add("other", 5) },
+		"forget":            func() { w.requests = nil },
 	}
 }
 

@@ -44,6 +44,7 @@ type updateOptions struct {
 	pools             string
 	tags              string
 	configFile        string
+	privateRegistries string
 	enforce           bool
 	drain             map[string]*string
 }
@@ -68,6 +69,7 @@ func newUpdateCluster(f *factory) *cobra.Command {
 	flags.StringVar(&o.pools, "node-pool-instances", "", action(poolsHelp))
 	flags.StringVar(&o.tags, "tags", "", action(tagsHelp+`; they replace those there are, "" deletes all`))
 	flags.StringVar(&o.configFile, "config-file", "", action(configFileHelp))
+	flags.StringVar(&o.privateRegistries, "private-registries", "", action(privateRegistriesHelp))
 	flags.BoolVar(&o.enforce, "enforce-compute-profile-update", false, "Force update to the new compute profile without any validation")
 	for _, d := range drainFlags() {
 		o.drain[d.name] = flags.String(d.name, "", action(d.help))
@@ -133,6 +135,15 @@ func (o updateOptions) change(c *cobra.Command) (v1.UpdateClusterParameters, []s
 			return change, nil, err
 		}
 		say("Config File", o.configFile)
+	}
+	if given("private-registries") {
+		found, err := readRegistries(c, o.privateRegistries)
+		if err != nil {
+			return change, nil, err
+		}
+		change.CustomCACerts = append(change.CustomCACerts, found.cas...)
+		change.InsecureRegistries = append(change.InsecureRegistries, found.insecure...)
+		say("Private Registries", o.privateRegistries)
 	}
 	change.EnforceComputeProfileUpdate = o.enforce
 	if len(summary) == 0 {

@@ -17,10 +17,13 @@ import (
 
 const forceHelp = "Upgrade also what runs these versions already: for new stemcells and changed plans"
 
+const nodesParallelHelp = "How many workers of a zone are replaced at the same time, 1 or 2, where there are at least\n3 of them; as the plan says if not given"
+
 type upgradeOptions struct {
 	*changeFlags
 	force    bool
 	preCheck bool
+	parallel int32
 }
 
 func newUpgradeCluster(f *factory) *cobra.Command {
@@ -35,18 +38,22 @@ func newUpgradeCluster(f *factory) *cobra.Command {
 	}
 	o.changeFlags = f.changeFlags(c).withDryRun(c)
 	c.Flags().BoolVar(&o.force, "force", false, forceHelp)
+	c.Flags().Int32Var(&o.parallel, "nodes-parallel", 0, nodesParallelHelp)
 	c.Flags().BoolVar(&o.preCheck, "pre-check", false, preCheckHelp)
 	c.RunE = func(c *cobra.Command, args []string) error { return f.upgradeCluster(c, args[0], o) }
 	return c
 }
 
 func (f *factory) upgradeCluster(c *cobra.Command, name string, o upgradeOptions) error {
+	if c.Flags().Changed("nodes-parallel") && (o.parallel < 1 || o.parallel > 2) {
+		return usagef(c, "--nodes-parallel %d is neither 1 nor 2.", o.parallel)
+	}
 	ctx := c.Context()
 	api, err := f.api()
 	if err != nil {
 		return err
 	}
-	request := v1.UpgradeClustersRequest{Clusters: []string{name}, Force: o.force}
+	request := v1.UpgradeClustersRequest{Clusters: []string{name}, Force: o.force, NodesParallel: int(o.parallel)}
 	if o.preCheck {
 		if err := f.preCheck(ctx, api, name); err != nil {
 			return err

@@ -80,6 +80,7 @@ func TestWrongFilesAreOneClearMessage(t *testing.T) {
 		"config":      {"c.yml", []string{"update-cluster", "demo", "--config-file", "c.yml", "--non-interactive"}, 1, 2, 2, 2},
 		"config json": {"c.json", []string{"create-cluster", "new", "-e", "new.test", "-p", "small", "--config-file", "c.json"}, 1, 2, 2, 2},
 		"description": {"d.yml", []string{"apply", "-f", "d.yml", "--non-interactive"}, 1, 2, 2, 2},
+		"registries":  {"r.yml", []string{"update-cluster", "demo", "--private-registries", "r.yml", "--non-interactive"}, 1, 2, 2, 2},
 		"network":     {"n.json", []string{"create-network-profile", "n.json"}, 1, 2, 2, 0},
 		"compute":     {"m.json", []string{"create-compute-profile", "m.json"}, 1, 2, 2, 0},
 		"kubernetes":  {"k.json", []string{"create-kubernetes-profile", "k.json"}, 1, 2, 2, 0},

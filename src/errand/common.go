@@ -19,6 +19,8 @@ type Common struct {
 	UAA UAA      `yaml:"uaa"`
 	// PollingInterval is how often the API is asked how things are.
 	PollingInterval time.Duration `yaml:"polling_interval"`
+	// RequestTimeout bounds one request.
+	RequestTimeout time.Duration `yaml:"request_timeout"`
 	// OutageLimit is how long the API or UAA may be away.
 	OutageLimit time.Duration `yaml:"outage_limit"`
 }
@@ -42,7 +44,7 @@ type UAA struct {
 func (c *Common) Base() *Common { return c }
 
 func (c *Common) defaults() {
-	c.PollingInterval, c.OutageLimit = 10*time.Second, 10*time.Minute
+	c.PollingInterval, c.RequestTimeout, c.OutageLimit = 10*time.Second, 2*time.Minute, 10*time.Minute
 }
 
 func (c *Common) check() error {
@@ -50,6 +52,7 @@ func (c *Common) check() error {
 		c.API.Check("api", true),
 		c.UAA.Check("uaa", false),
 		Between("polling_interval", c.PollingInterval, time.Millisecond, time.Hour),
+		Between("request_timeout", c.RequestTimeout, time.Millisecond, time.Hour),
 		Between("outage_limit", c.OutageLimit, 0, 24*time.Hour),
 	}
 	if c.UAA.ClientID == "" {
@@ -91,14 +94,11 @@ func (c *Common) Patience(j *Journal) Patience {
 	return Patience{Pause: c.PollingInterval, Limit: c.OutageLimit, Note: func(text string) { j.Say("%s", text) }}
 }
 
-// requestTimeout is far above what any answer takes but that of a binding.
-const requestTimeout = 2 * time.Minute
-
 // connect makes the client of the API. It asks for the address of UAA when the
 // configuration does not tell.
 func (c *Common) connect(ctx context.Context, journal *Journal, agent string) (*apiclient.Client, func(), error) {
 	settings := apiclient.Config{
-		URL: c.API.URL, TLS: apiclient.TLS{CA: []byte(c.API.CA)}, Timeout: requestTimeout, UserAgent: agent,
+		URL: c.API.URL, TLS: apiclient.TLS{CA: []byte(c.API.CA)}, Timeout: c.RequestTimeout, UserAgent: agent,
 	}
 	address := c.UAA.URL
 	if address == "" {

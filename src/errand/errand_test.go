@@ -16,6 +16,7 @@ import (
 	"github.com/pks-community/pks-release/src/apiclient"
 	"github.com/pks-community/pks-release/src/errand"
 	"github.com/pks-community/pks-release/src/errand/errandtest"
+	"github.com/pks-community/pks-release/src/pks"
 	"github.com/pks-community/pks-release/src/uaa"
 )
 
@@ -63,6 +64,7 @@ func TestConfigurationIsRefusedByKey(t *testing.T) {
 		"uaa.url must be":      func(c map[string]any) { c["uaa"].(map[string]any)["url"] = "uaa" },
 		"uaa.client_id":        func(c map[string]any) { delete(c["uaa"].(map[string]any), "client_id") },
 		"uaa.client_secret":    func(c map[string]any) { delete(c["uaa"].(map[string]any), "client_secret") },
+		"request_timeout is 0": func(c map[string]any) { c["request_timeout"] = "0s" },
 		"polling_interval is":  func(c map[string]any) { c["polling_interval"] = "0s" },
 		"outage_limit must be": func(c map[string]any) { c["outage_limit"] = []int{1} },
 		"the key apis is not":  func(c map[string]any) { c["apis"] = 1 },
@@ -160,7 +162,15 @@ func TestAnOutageEndsTheErrandInTheEnd(t *testing.T) {
 				Want(t, errand.ExitFailed, "What has begun goes on", "no good answer for 20ms")
 		})
 	}
+	t.Run("slow", func(t *testing.T) {
+		t.Parallel()
+		server := errandtest.Serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		errandtest.Run(t.Context(), t, &lister{}, server.Config(map[string]any{"outage_limit": "20ms", "request_timeout": "1s"})).
+			Want(t, errand.ExitFailed, "no good answer for 20ms")
+	})
 }
+
+var errLost = &apiclient.Error{Status: 500, Code: pks.CodeDeploymentLost, Body: "lost"}
 
 func TestPersist(t *testing.T) {
 	t.Parallel()
@@ -177,7 +187,7 @@ func TestPersist(t *testing.T) {
 		"UAA away":              {&uaa.Error{Kind: uaa.ErrUnreachable}, 30 * time.Second, nil, 30 * time.Second},
 		"503":                   {&apiclient.Error{Status: 503, Body: "down"}, 30 * time.Second, nil, 30 * time.Second},
 		"429":                   {&apiclient.Error{Status: 429, Body: "slow"}, 30 * time.Second, nil, 30 * time.Second},
-		"404 is an answer":      {apiclient.ErrBadCA, time.Minute, apiclient.ErrBadCA, 0},
+		"one cluster's fault":   {errLost, time.Minute, errLost, 0},
 		"unknown CA stays so":   {&apiclient.UnreachableError{Trouble: apiclient.TroubleUnknownCA, Err: apiclient.ErrBadCA}, time.Minute, apiclient.ErrBadCA, 0},
 		"credentials are wrong": {&uaa.Error{Kind: uaa.ErrCredentialsRejected}, time.Minute, uaa.ErrCredentialsRejected, 0},
 	} {

@@ -67,6 +67,8 @@ func checkHarmless(config *api.Config) error {
 			return fmt.Errorf("user %q would run a program", name)
 		case user.AuthProvider != nil && user.AuthProvider.Name != "oidc":
 			return fmt.Errorf("user %q has the unknown auth-provider %q", name, user.AuthProvider.Name)
+		case user.AuthProvider != nil && user.AuthProvider.Config["idp-certificate-authority"] != "":
+			return fmt.Errorf("user %q names a file of this machine", name)
 		case user.TokenFile != "", user.ClientCertificate != "", user.ClientKey != "":
 			return fmt.Errorf("user %q names a file of this machine", name)
 		}

@@ -81,7 +81,7 @@ func (e *Engine) Cancel(ctx context.Context, req CancelRequest) (pks.Operation, 
 func cancelled(op pks.Operation, landed pks.Landing) outcome {
 	op.State, op.Landed = pks.OperationCancelled, landed
 	op.Attempts, op.Faults = 0, 0
-	op.Description = op.Action.Cancelled(landed)
+	op.Description = op.Cancelled(landed)
 	return outcome{operation: op, events: []pks.Event{{State: string(op.State), BOSHTask: op.BOSHTask, Message: op.Description}}}
 }
 
@@ -90,6 +90,11 @@ func cancelled(op pks.Operation, landed pks.Landing) outcome {
 func restore(c *pks.Cluster, op pks.Operation) {
 	if op.Previous != nil {
 		c.Spec = op.Previous.Clone()
+	}
+	if op.Rotates() && (op.Landed != pks.LandedUntouched || op.Spec.Certificates.Phase != pks.RotationIntroduced) {
+		// Machines may hold certificates of the new authorities: back to the old ones in
+		// one deploy would leave these untrusted.
+		c.Spec.Certificates = op.Spec.Certificates
 	}
 	if op.Landed == pks.LandedUntouched {
 		c.Machines = op.PreviousMachines
@@ -140,7 +145,7 @@ func (e *Engine) landed(ctx context.Context, cluster pks.Cluster, op pks.Operati
 
 // nothingRuns is for a cancel that found no task.
 func (e *Engine) nothingRuns(ctx context.Context, cluster pks.Cluster, op pks.Operation) (outcome, error) {
-	if op.State != pks.OperationAccepted {
+	if !toBeAsked(op) {
 		return e.pollOfCancelled(ctx, cluster, op)
 	}
 	// What was asked of the broker never arrived, was refused, or is done already.

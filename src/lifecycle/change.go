@@ -104,6 +104,7 @@ func (e *Engine) change(ctx context.Context, action pks.Action, asked asked, edi
 		op = e.operation(action, cluster, asked)
 		if action != pks.ActionCreate {
 			op.Previous = &previous
+			op.Description = op.Accepted()
 		}
 		op.PreviousMachines = machines
 		show(&cluster, op)

@@ -41,7 +41,7 @@ func (e *Engine) succeeded(op pks.Operation) outcome {
 	op.State = pks.OperationSucceeded
 	op.Percent = 100
 	op.Attempts, op.Faults = 0, 0
-	op.Description = op.Action.Completed()
+	op.Description = op.Completed()
 	return outcome{operation: op, events: []pks.Event{{State: string(op.State), Message: op.Description}}}
 }
 
@@ -50,7 +50,7 @@ func (e *Engine) failed(op pks.Operation, f *pks.Failure) outcome {
 	f.OperationID = op.ID
 	op.State = pks.OperationFailed
 	op.Failure = f
-	op.Description = printable(op.Action.Failed(f.User))
+	op.Description = printable(op.Failed(f.User))
 	return outcome{operation: op, failure: f, events: []pks.Event{{State: string(op.State), BOSHTask: op.BOSHTask, Message: op.Description}}}
 }
 
@@ -79,9 +79,9 @@ func (e *Engine) faulted(op pks.Operation, limit int, f *pks.Failure) outcome {
 
 func (e *Engine) activity(op pks.Operation) string {
 	if op.State == pks.OperationAccepted {
-		return op.Action.Accepted()
+		return op.Accepted()
 	}
-	return op.Action.Running()
+	return op.Running()
 }
 
 // backOff doubles with each attempt, up to a bound, with a tenth of disorder so
@@ -160,6 +160,9 @@ func (e *Engine) updateCluster(ctx context.Context, tx store.Tx, cluster pks.Clu
 	}
 	shown := cluster
 	show(&cluster, op)
+	if op.Rotates() {
+		cluster.Spec.Certificates = op.Spec.Certificates // as far as it has come
+	}
 	if masters != nil {
 		cluster.MasterIPs = masters
 	}

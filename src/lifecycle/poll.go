@@ -21,7 +21,7 @@ func (e *Engine) poll(ctx context.Context, cluster pks.Cluster, op pks.Operation
 		return outcome{}, err
 	}
 	op.State = pks.OperationRunning
-	op.Description = op.Action.Running()
+	op.Description = op.Running()
 	var next outcome
 	switch last.State {
 	case domain.Succeeded:
@@ -64,7 +64,7 @@ func (e *Engine) progress(ctx context.Context, op pks.Operation) (pks.Operation,
 	}
 	before := op.Percent
 	op.EventOffset = max(op.EventOffset, news.Offset)
-	op.Percent = max(op.Percent, min(news.Percent, 100))
+	op.Percent = max(op.Percent, overall(op, min(news.Percent, 100)))
 	if news.TaskID > 0 {
 		op.BOSHTask = news.TaskID
 	}

@@ -76,6 +76,15 @@ type RetryRequest struct {
 	Keyed
 }
 
+// RotateRequest asks for new certificates, and new authorities of them.
+type RotateRequest struct {
+	ClusterID    string
+	By           pks.Principal
+	RequestID    string
+	Precondition func(pks.Cluster) error // as of UpdateRequest
+	Keyed
+}
+
 // BindRequest asks for credentials of a cluster.
 type BindRequest struct {
 	ClusterID string

@@ -21,8 +21,10 @@ type RolloutRequest struct {
 	All         bool
 	MaxInFlight int
 	Force       bool
-	By          pks.Principal
-	RequestID   string
+	// NodesParallel: see pks.Rollout.
+	NodesParallel int
+	By            pks.Principal
+	RequestID     string
 	// MayJoin tells whether the rollout of somebody else may be the answer; nil
 	// lets only the caller's own be.
 	MayJoin func(pks.Rollout) bool
@@ -77,7 +79,7 @@ func (e *Engine) newRollout(req RolloutRequest) pks.Rollout {
 	now := e.now()
 	r := pks.Rollout{
 		ID: uuid.NewString(), RequestedBy: req.By, RequestID: req.RequestID, Target: e.cfg.Target,
-		MaxInFlight: req.MaxInFlight, Force: req.Force, State: pks.RolloutActive, CreatedAt: now,
+		MaxInFlight: req.MaxInFlight, NodesParallel: req.NodesParallel, Force: req.Force, State: pks.RolloutActive, CreatedAt: now,
 		Clusters: make([]pks.RolloutCluster, len(req.Clusters)),
 	}
 	for i, c := range req.Clusters {
@@ -128,7 +130,7 @@ func (e *Engine) upgradable(c pks.Cluster) error {
 // the new one has to do is done or still to come there, or it is for the very
 // same clusters.
 func (req RolloutRequest) joins(other, wanted pks.Rollout) bool {
-	if other.State == pks.RolloutCancelled || other.Force != wanted.Force {
+	if other.State == pks.RolloutCancelled || other.Force != wanted.Force || other.NodesParallel != wanted.NodesParallel {
 		return false
 	}
 	if !other.RequestedBy.Same(req.By) && (req.MayJoin == nil || !req.MayJoin(other)) {

@@ -458,3 +458,29 @@ func TestLargeRolloutOfBusyClustersIsLookedThroughOnce(t *testing.T) {
 		t.Errorf("%d jobs look again at clusters that are all busy", got)
 	}
 }
+
+// Each upgrade says anew how many workers go at a time, and a rollout that says
+// otherwise is no other's.
+func TestNodesParallelIsTheUpgradesOwn(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "a")
+	req := f.request(0, 1)
+	req.Force, req.NodesParallel = true, 2
+	r := f.start(t, req)
+	other := req
+	other.NodesParallel = 1
+	if second := f.start(t, other); second.ID == r.ID {
+		t.Error("a rollout with another number of workers at a time was joined")
+	}
+	if again := f.start(t, req); again.ID != r.ID || again.NodesParallel != 2 {
+		t.Errorf("the same asked again is %+v", again)
+	}
+	op, err := f.Operation(t.Context(), f.read(t, r.ID).Clusters[0].OperationID)
+	if err != nil || op.Spec.NodesParallel != 2 || op.Previous.NodesParallel != 0 {
+		t.Errorf("%+v %v", op, err)
+	}
+	f.end(t, r, "a")
+	if got := f.cluster(t, r.Clusters[0].ClusterID).Spec.NodesParallel; got != 2 {
+		t.Errorf("workers at a time: %d", got)
+	}
+}

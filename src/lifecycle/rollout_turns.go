@@ -126,8 +126,9 @@ func (e *Engine) giveTurn(ctx context.Context, tx store.Tx, r *pks.Rollout, turn
 	if err := e.upgradable(cluster); err != nil {
 		return nil, e.skip(ctx, tx, turn, cluster, pks.TurnFailed, pks.AsFailure(err).User)
 	}
-	op := e.operation(pks.ActionUpgrade, cluster, asked{by: r.RequestedBy, requestID: r.RequestID})
 	previous := cluster.Spec.Clone()
+	cluster.Spec.NodesParallel = r.NodesParallel
+	op := e.operation(pks.ActionUpgrade, cluster, asked{by: r.RequestedBy, requestID: r.RequestID})
 	op.Previous, op.RolloutID, op.Target = &previous, r.ID, e.cfg.Target
 	op.PreviousMachines = cluster.Machines
 	show(&cluster, op)

@@ -28,10 +28,12 @@ func (e *Engine) submit(ctx context.Context, cluster pks.Cluster, op pks.Operati
 		// Should the rest have to wait, the same is asked and answered again.
 		return e.finish(ctx, cluster, op)
 	}
-	op.State = pks.OperationSubmitted
+	if op.State == pks.OperationAccepted {
+		op.State = pks.OperationSubmitted
+	}
 	op.BrokerOperation = submission.Operation
 	op.Attempts, op.Faults = 0, 0
-	op.Description = op.Action.Running()
+	op.Description = op.Running()
 	return outcome{
 		operation: op,
 		events:    []pks.Event{{State: string(op.State), Message: op.Description}},
@@ -76,6 +78,9 @@ func (e *Engine) notSubmitted(ctx context.Context, cluster pks.Cluster, op pks.O
 func (e *Engine) finish(ctx context.Context, cluster pks.Cluster, op pks.Operation) (outcome, error) {
 	if op.Action == pks.ActionDelete {
 		return e.succeeded(op), nil
+	}
+	if next, more := e.nextRotationStep(op); more {
+		return next, nil
 	}
 	vms, err := e.cfg.Broker.VMs(ctx, cluster.ID)
 	switch kind := osb.KindOf(err); {

@@ -159,7 +159,7 @@ func (e *Engine) decide(ctx context.Context, cluster pks.Cluster, op pks.Operati
 }
 
 func (e *Engine) carryOn(ctx context.Context, cluster pks.Cluster, op pks.Operation) (outcome, error) {
-	if op.State == pks.OperationAccepted {
+	if toBeAsked(op) {
 		return e.submit(ctx, cluster, op)
 	}
 	return e.poll(ctx, cluster, op)

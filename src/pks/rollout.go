@@ -25,6 +25,9 @@ type Rollout struct {
 	// Target is what the clusters are to run, as of the request.
 	Target      Versions
 	MaxInFlight int
+	// NodesParallel is how many workers of a zone are replaced at the same time in
+	// each cluster; 0 leaves it to the plans.
+	NodesParallel int
 	// Force has clusters upgraded that run the target's versions already, for the
 	// sake of what versions do not tell: stemcells and settings of plans.
 	Force bool

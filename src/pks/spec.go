@@ -25,6 +25,10 @@ type ClusterSpec struct {
 	// cluster's own.
 	CustomCA *CustomCA `json:"custom_ca,omitempty"`
 
+	// Certificates says from which of the cluster's own authorities its certificates
+	// come.
+	Certificates CertificateAuthorities `json:"certificates,omitzero"`
+
 	CustomCACerts      []RegistryCA `json:"custom_ca_certs,omitempty"`
 	InsecureRegistries []string     `json:"insecure_registries,omitempty"`
 
@@ -47,6 +51,10 @@ type ClusterSpec struct {
 	NetworkProfile    *Profile `json:"network_profile,omitempty"`
 	ComputeProfile    *Profile `json:"compute_profile,omitempty"`
 	KubernetesProfile *Profile `json:"kubernetes_profile,omitempty"`
+
+	// NodesParallel is how many workers of a zone, 1 or 2, the last upgrade replaced
+	// at the same time; 0 leaves it to the plan. Each upgrade sets it anew.
+	NodesParallel int `json:"nodes_parallel,omitempty"`
 
 	// NodePoolInstances overrides the instances of the compute profile's pools.
 	NodePoolInstances map[string]int `json:"node_pool_instances,omitempty"`
@@ -81,6 +89,8 @@ type Proxy struct {
 	HTTP    ProxyServer `json:"http_proxy,omitzero"`
 	HTTPS   ProxyServer `json:"https_proxy,omitzero"`
 	NoProxy []string    `json:"no_proxy,omitempty"`
+	// MergeNoProxy adds the entries of the plan's proxy to NoProxy.
+	MergeNoProxy bool `json:"global_no_proxy_merge,omitempty"`
 }
 
 // ProxyServer is where a proxy listens and who may use it. URL is http://….

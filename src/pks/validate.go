@@ -1,8 +1,12 @@
 package pks
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -90,5 +94,27 @@ func (s ClusterSpec) Validate(plan Plan) error {
 	if err := ValidateMasterPort(s.MasterPort); err != nil {
 		return err
 	}
-	return plan.ValidateWorkers("parameters.kubernetes_worker_instances", s.WorkerInstances)
+	if err := plan.ValidateWorkers("parameters.kubernetes_worker_instances", s.WorkerInstances); err != nil {
+		return err
+	}
+	return s.ValidateTexts("parameters.")
+}
+
+// ValidateTexts refuses any text in the spec that BOSH would take for the name of a
+// secret. prefix precedes the members' names in the request.
+func (s ClusterSpec) ValidateTexts(prefix string) error {
+	document, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode spec: %w", err)
+	}
+	var members map[string]any
+	if err := json.Unmarshal(document, &members); err != nil {
+		return fmt.Errorf("decode spec: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if err := checkAnything(prefix+name, members[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package pks
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,7 +12,8 @@ import (
 )
 
 const (
-	maxTagText      = 80 // characters, reference/pks-cli.md §13
+	maxTagText      = 80      // characters, reference/pks-cli.md §13
+	maxRegistry     = 4 << 10 // bytes
 	maxDrainTimeout = 1440
 	maxDrainGrace   = 86400
 )
@@ -39,8 +41,8 @@ func ValidateTags(field string, tags []Tag) error {
 				WithRemedy("Choose a tag name other than %s.", strings.Join(reserved, ", "))
 		}
 		seen[tag.Name] = true
-		for _, text := range []string{tag.Name, tag.Value, tag.Category} {
-			if err := validateTagText(field, text); err != nil {
+		for _, member := range []struct{ name, text string }{{"name", tag.Name}, {"value", tag.Value}, {"category", tag.Category}} {
+			if err := validateTagText(fmt.Sprintf("%s[%d].%s", field, i, member.name), member.text); err != nil {
 				return err
 			}
 		}
@@ -50,10 +52,10 @@ func ValidateTags(field string, tags []Tag) error {
 
 func validateTagText(field, text string) error {
 	if n := utf8.RuneCountInString(text); n > maxTagText {
-		return Failf(CodeInvalidRequest, "%s holds a text of %d characters; at most %d are allowed.", field, n, maxTagText)
+		return Failf(CodeInvalidRequest, "%s has %d characters; at most %d are allowed.", field, n, maxTagText)
 	}
 	if strings.ContainsAny(text, `":,`) || strings.ContainsFunc(text, unicode.IsControl) {
-		return Failf(CodeInvalidRequest, "%s holds %q; double quotes, colons, commas and control characters are not allowed.", field, text)
+		return Failf(CodeInvalidRequest, "%s is %q; double quotes, colons, commas and control characters are not allowed.", field, text)
 	}
 	return nil
 }
@@ -104,6 +106,9 @@ func ValidateInsecureRegistries(field string, registries []string) error {
 	for i, entry := range registries {
 		if entry == "" {
 			return Failf(CodeInvalidRequest, "%s[%d] is empty.", field, i)
+		}
+		if n := len(entry); n > maxRegistry {
+			return Failf(CodeInvalidRequest, "%s[%d] has %d bytes; at most %d are allowed.", field, i, n, maxRegistry)
 		}
 		if strings.ContainsFunc(entry, func(r rune) bool {
 			return unicode.IsControl(r) || unicode.IsSpace(r) || strings.ContainsRune(`"'\;`, r)

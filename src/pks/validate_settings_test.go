@@ -28,14 +28,14 @@ func TestTagsThatBOSHOrAnIaaSWouldRefuseAreRefused(t *testing.T) {
 		}
 	}
 	for want, bad := range map[string][]pks.Tag{
-		"cluster_tags[1].name is missing.":                                                                           {{Name: "a"}, {Value: "b"}},
-		`cluster_tags has the tag "a" twice.`:                                                                        {{Name: "a"}, {Name: "b"}, {Name: "a"}},
-		`cluster_tags has the tag "name", which BOSH sets itself.`:                                                   {{Name: "name"}},
-		"cluster_tags holds a text of 81 characters; at most 80 are allowed.":                                        {{Name: strings.Repeat("x", 81)}},
-		`cluster_tags holds "a:b"; double quotes, colons, commas and control characters are not allowed.`:            {{Name: "a:b"}},
-		`cluster_tags holds "x,y"; double quotes, colons, commas and control characters are not allowed.`:            {{Name: "a", Value: "x,y"}},
-		"cluster_tags holds \"\\\"\"; double quotes, colons, commas and control characters are not allowed.":         {{Name: "a", Category: `"`}},
-		"cluster_tags holds \"line\\nbreak\"; double quotes, colons, commas and control characters are not allowed.": {{Name: "a", Value: "line\nbreak"}},
+		"cluster_tags[1].name is missing.":                                                                                 {{Name: "a"}, {Value: "b"}},
+		`cluster_tags has the tag "a" twice.`:                                                                              {{Name: "a"}, {Name: "b"}, {Name: "a"}},
+		`cluster_tags has the tag "name", which BOSH sets itself.`:                                                         {{Name: "name"}},
+		"cluster_tags[0].name has 81 characters; at most 80 are allowed.":                                                  {{Name: strings.Repeat("x", 81)}},
+		`cluster_tags[0].name is "a:b"; double quotes, colons, commas and control characters are not allowed.`:             {{Name: "a:b"}},
+		`cluster_tags[0].value is "x,y"; double quotes, colons, commas and control characters are not allowed.`:            {{Name: "a", Value: "x,y"}},
+		"cluster_tags[0].category is \"\\\"\"; double quotes, colons, commas and control characters are not allowed.":      {{Name: "a", Category: `"`}},
+		"cluster_tags[0].value is \"line\\nbreak\"; double quotes, colons, commas and control characters are not allowed.": {{Name: "a", Value: "line\nbreak"}},
 	} {
 		wantInvalid(t, want, pks.ValidateTags("cluster_tags", bad))
 	}

@@ -19,6 +19,7 @@ type rolloutRow struct {
 	ProductVersion    string `bun:"product_version"`
 	MaxInFlight       int    `bun:"max_in_flight"`
 	Forced            int    `bun:"forced"`
+	NodesParallel     int    `bun:"nodes_parallel"`
 	State             string `bun:"state"`
 	CreatedAt         int64  `bun:"created_at"`
 	StartedAt         int64  `bun:"started_at"`
@@ -31,7 +32,7 @@ func rolloutRowOf(r pks.Rollout) *rolloutRow {
 		ByKind: string(r.RequestedBy.Kind), ByOrigin: r.RequestedBy.Origin, ByID: r.RequestedBy.ID, ByName: r.RequestedBy.Name,
 		RequestID:         r.RequestID,
 		KubernetesVersion: r.Target.Kubernetes, ProductVersion: r.Target.Product,
-		MaxInFlight: r.MaxInFlight, Forced: bit(r.Force), State: string(r.State),
+		MaxInFlight: r.MaxInFlight, Forced: bit(r.Force), NodesParallel: r.NodesParallel, State: string(r.State),
 		CreatedAt: micros(r.CreatedAt), StartedAt: micros(r.StartedAt), EndedAt: micros(r.EndedAt),
 	}
 }
@@ -42,7 +43,7 @@ func (r *rolloutRow) rollout() pks.Rollout {
 		RequestedBy: pks.Principal{Kind: pks.PrincipalKind(r.ByKind), Origin: r.ByOrigin, ID: r.ByID, Name: r.ByName},
 		RequestID:   r.RequestID,
 		Target:      pks.Versions{Kubernetes: r.KubernetesVersion, Product: r.ProductVersion},
-		MaxInFlight: r.MaxInFlight, Force: r.Forced != 0, State: pks.RolloutState(r.State),
+		MaxInFlight: r.MaxInFlight, Force: r.Forced != 0, NodesParallel: r.NodesParallel, State: pks.RolloutState(r.State),
 		CreatedAt: instant(r.CreatedAt), StartedAt: instant(r.StartedAt), EndedAt: instant(r.EndedAt),
 	}
 }

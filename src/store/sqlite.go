@@ -22,7 +22,7 @@ const (
 	lockRetry = 50 * time.Millisecond
 	// busyTimeout covers what the one connection for writing cannot: a backup or
 	// the sqlite3 program at work on the same file.
-	busyTimeout = 10 * time.Second
+	busyTimeout = 5 * time.Second
 )
 
 // openSQLite opens the file with two pools: one connection that writes, so that

@@ -121,6 +121,25 @@ type ClusterRequestParameters struct {
 	// authority of the cluster's Kubernetes API. It is kept as it came, for it holds
 	// a secret.
 	CustomCA json.RawMessage `json:"custom_ca,omitempty"`
+
+	PlatformSettings
+}
+
+// PlatformSettings concern a cluster's machines and their network
+// (reference/pks-cli.md §16). They are kept as they came, for they hold secrets.
+// On update an absent member keeps its value, and an empty object or text takes it
+// away.
+type PlatformSettings struct {
+	// HTTPProxy and HTTPSProxy are objects with url, username and password.
+	HTTPProxy  json.RawMessage `json:"http_proxy,omitempty"`
+	HTTPSProxy json.RawMessage `json:"https_proxy,omitempty"`
+	// NoProxy joins with commas what is reached without a proxy.
+	NoProxy *string `json:"no_proxy,omitempty"`
+	// GlobalNoProxyMerge adds the plan's entries to NoProxy.
+	GlobalNoProxyMerge *bool `json:"global_no_proxy_merge,omitempty"`
+	// InstanceGroups are objects with the name of an instance group and its
+	// vm_extension: cloud properties of the cluster's own.
+	InstanceGroups json.RawMessage `json:"instance_groups,omitempty"`
 }
 
 // UpdateClusterParameters is the flat body of PATCH /v1/clusters/{name}. Absent
@@ -149,6 +168,8 @@ type UpdateClusterParameters struct {
 
 	// DeletionLock keeps the cluster from being deleted until it is lifted.
 	DeletionLock *bool `json:"deletion_lock,omitempty"`
+
+	PlatformSettings
 }
 
 // Plan is one entry of GET /v1/plans. The hyphens are the original's.

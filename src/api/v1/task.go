@@ -10,6 +10,10 @@ type UpgradeClustersRequest struct {
 	// MaxInFlight: 0 for 1.
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 
+	// NodesParallel is how many workers of a zone are replaced at the same time, 1 or
+	// 2; 0 leaves it to the plan.
+	NodesParallel int `json:"nodes_parallel,omitempty"`
+
 	// All and Force are additions of this product. All stands for every cluster that
 	// the caller may upgrade, and Clusters is left out; Force has clusters upgraded
 	// that run the control plane's versions already.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/pks-community/pks-release/src/kubeconfig/privatefile"
@@ -120,8 +119,25 @@ func (s *Store) Switch(ctx context.Context, name string) (Credentials, error) {
 }
 
 // move puts what creds.yml holds into the file of its target, and what next gives
-// into creds.yml. Tokens are in one file only: each can be renewed once.
+// into creds.yml. Tokens are in one file only: each can be renewed once. What is
+// put aside is written first, and what is taken is emptied last, so that a process
+// that is killed in between loses no login.
 func (s *Store) move(ctx context.Context, name string, next func(privatefile.Contents) (Credentials, error)) error {
+	var err error
+	for range moveTries {
+		if err = s.tryMove(ctx, name, next); !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return err
+}
+
+const moveTries = 5
+
+// errMoved: between the look and the lock, another process changed the target.
+var errMoved = errors.New("the current target keeps changing; try again")
+
+func (s *Store) tryMove(ctx context.Context, name string, next func(privatefile.Contents) (Credentials, error)) error {
 	was, err := s.Load()
 	if err != nil {
 		return err
@@ -131,13 +147,15 @@ func (s *Store) move(ctx context.Context, name string, next func(privatefile.Con
 	aside, taken := s.targetPath(was.TargetName()), s.targetPath(name)
 	paths := []string{s.path, taken}
 	if was.API != "" && aside != taken {
-		paths = append(paths, aside)
+		paths = []string{aside, s.path, taken}
 	}
-	slices.Sort(paths)
 	return privatefile.Change{
 		Paths: paths,
 		Keep:  0o600,
 		Edit: func(_ context.Context, old privatefile.Contents) (privatefile.Contents, error) {
+			if now, err := parseCredentials(old[s.path]); err != nil || now.API != was.API || now.TargetName() != was.TargetName() {
+				return nil, errMoved
+			}
 			c, err := next(old)
 			if err != nil {
 				return nil, err

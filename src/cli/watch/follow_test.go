@@ -77,6 +77,7 @@ var (
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	const lost = "note: The API does not answer; the operation goes on, and so does the watch."
+	early := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Local().Format(time.TimeOnly)
 	creating, created := state(pks.ActionCreate, pks.ActionInProgress), state(pks.ActionCreate, pks.ActionSucceeded)
 	other := created
 	other.UUID = "u-2"
@@ -103,7 +104,7 @@ func TestFollow(t *testing.T) {
 				{Seq: 2, Stage: "Creating missing vms", State: "failed", Message: "no disk", Time: "2026-01-02T03:04:05Z"},
 				{Seq: 3, State: "failed", Message: "CREATE failed", Time: "2026-01-02T03:04:06Z"},
 			}}},
-			want:   []string{"", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Local().Format(time.TimeOnly) + " no disk", "", "close false"},
+			want:   []string{early + " half way", early + " no disk", "", "close false"},
 			failed: "no disk",
 		},
 		"through an outage": {
@@ -238,6 +239,38 @@ func TestQuietOperationsAreLeftInPeace(t *testing.T) {
 		}
 		if server.looks < 360 || server.looks > 375 {
 			t.Errorf("%d looks in 30 minutes", server.looks)
+		}
+	})
+}
+
+// ends is a display that writes down when the operation is expected to end.
+type ends struct{ shown []time.Time }
+
+func (e *ends) Show(s console.Step) {
+	if !s.End.IsZero() {
+		e.shown = append(e.shown, s.End)
+	}
+}
+func (e *ends) Note(string) {}
+func (e *ends) Close(bool)  {}
+
+func TestExpectedEndIsShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		creating := state(pks.ActionCreate, pks.ActionInProgress)
+		creating.Operation = &v1.Operation{ExpectedEnd: "2026-01-02T03:04:05Z"}
+		nonsense := creating
+		nonsense.Operation = &v1.Operation{ExpectedEnd: "soon"}
+		d := &ends{}
+		f := watch.Follower{
+			API:  &api{answers: []answer{{cluster: creating}, {cluster: nonsense}, {cluster: state(pks.ActionCreate, pks.ActionSucceeded)}}},
+			Name: "demo", Action: pks.ActionCreate, Progress: func() console.Progress { return d },
+		}
+		if _, err := f.Follow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]time.Time{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, d.shown); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

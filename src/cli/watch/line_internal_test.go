@@ -16,7 +16,8 @@ func TestLinesOfEvents(t *testing.T) {
 		"Updating instance worker finished (60 %)": {Stage: "Updating instance", State: "finished", BOSHTask: 7, Message: "Updating instance worker finished (60 %)"},
 		"Warning: no stemcell is pinned (10 %)":    {BOSHTask: 7, Message: ": no stemcell is pinned (10 %)"},
 		"Warning: the plan is deprecated":          {BOSHTask: 7, Message: "the plan is deprecated"},
-		"":                                         {Stage: "Updating instance", State: "in_progress", BOSHTask: 7, Message: "half"},
+		"half":                                     {Stage: "Updating instance", State: "in_progress", BOSHTask: 7, Message: "half"},
+		"":                                         {State: "failed", Message: "CREATE failed"},
 		"Accepted":                                 {Message: "Accepted"},
 	} {
 		if got := line(event); got != want {

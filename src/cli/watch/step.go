@@ -51,10 +51,9 @@ func verbs() map[string]verb {
 func substep() *regexp.Regexp { return regexp.MustCompile(`in progress: (.+?)(?: \([^()]*%\))?$`) }
 
 // line is one event for readers of a log. The message says the percentage itself.
-// What happens between the start and the end of an instance's update is left to
-// the live display, and the failure of the operation itself to the outcome.
+// The failure of the operation itself is left to the outcome.
 func line(event v1.Event) string {
-	if event.State == "in_progress" || event.State == "failed" && event.Stage == "" {
+	if event.State == "failed" && event.Stage == "" {
 		return ""
 	}
 	message := event.Message

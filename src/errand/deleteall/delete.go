@@ -46,7 +46,10 @@ func (e *Errand) Delete(ctx context.Context, api API, orphans Orphans, journal *
 		defer cancel()
 	}
 	err := r.delete(limited)
-	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = errors.New("the errand was ended; deletions that have begun go on, and it goes on when it is run again")
+	case err != nil && limited.Err() != nil:
 		err = fmt.Errorf("the time limit of %s is over; deletions that have begun go on, and the errand goes on when it is run again", e.TimeLimit)
 	}
 	var left error
@@ -84,7 +87,7 @@ func (r *run) delete(ctx context.Context) error {
 			return r.finish(ctx)
 		}
 		if err := errand.Pause(ctx, r.PollingInterval); err != nil {
-			return fmt.Errorf("the errand was ended; deletions that have begun go on, and it goes on when it is run again")
+			return err
 		}
 		if clusters, err = r.list(ctx); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	v1 "github.com/pks-community/pks-release/src/api/v1"
 	"github.com/pks-community/pks-release/src/errand"
@@ -27,6 +28,8 @@ type outcome struct {
 	name   string
 	fate   fate
 	reason string
+	// again: it has the target's versions, but an attempt to redeploy it failed.
+	again bool
 }
 
 // fateOf reads one turn. Tasks of other makes have no State.
@@ -67,6 +70,14 @@ func ended(task v1.TaskInfo) bool {
 	return true
 }
 
+// halted tells whether a failed canary, or somebody, has stopped the task.
+func halted(task v1.TaskInfo) bool {
+	return slices.ContainsFunc(task.Clusters, func(turn v1.ClusterUpgradeInfo) bool {
+		fate := fateOf(task, turn)
+		return fate == skipped || turn.IsCanary && fate == failed
+	})
+}
+
 // note keeps what the task tells. A cluster that was upgraded by an attempt is up
 // to date in the next, and counts as upgraded.
 func (r *run) note(task v1.TaskInfo) {
@@ -80,6 +91,7 @@ func (r *run) note(task v1.TaskInfo) {
 		if before.fate == succeeded && now.fate == upToDate {
 			now.fate = succeeded
 		}
+		now.again = now.fate == upToDate && (before.again || before.fate == failed)
 		r.outcomes[key] = now
 	}
 }

@@ -15,28 +15,34 @@ import (
 const previewed = 10
 
 // redeploy upgrades the clusters at the target's versions whose BOSH manifest would
-// become another: after a new stemcell, or changed settings of plans. It returns the
-// task that was given when there are none.
-func (r *run) redeploy(ctx context.Context, task v1.TaskInfo) (v1.TaskInfo, error) {
+// become another: after a new stemcell, or changed settings of plans. It returns no task
+// when there are none.
+func (r *run) redeploy(ctx context.Context) (none v1.TaskInfo, err error) {
 	clusters, err := r.list(ctx)
 	if err != nil {
-		return task, err
+		return none, err
 	}
-	clusters = slices.DeleteFunc(clusters, func(c v1.Cluster) bool { return r.outcomes[keyOf(c.UUID, c.Name)].fate != upToDate })
-	if len(clusters) == 0 {
-		return task, nil
+	var changed, unknown []v1.Cluster
+	for _, c := range clusters {
+		switch o := r.outcomes[keyOf(c.UUID, c.Name)]; {
+		case o.again:
+			changed = append(changed, c)
+		case o.fate == upToDate:
+			unknown = append(unknown, c)
+		}
 	}
-	r.journal.Say("Looking for changes to %d clusters whose versions are up to date", len(clusters))
-	var changed []v1.Cluster
-	for batch := range slices.Chunk(clusters, previewed) {
+	if len(unknown) > 0 {
+		r.journal.Say("Looking for changes to %d clusters whose versions are up to date", len(unknown))
+	}
+	for batch := range slices.Chunk(unknown, previewed) {
 		found, err := r.changed(ctx, batch)
 		if err != nil {
-			return task, err
+			return none, err
 		}
 		changed = append(changed, found...)
 	}
 	if len(changed) == 0 {
-		return task, nil
+		return none, nil
 	}
 	request := v1.UpgradeClustersRequest{MaxInFlight: r.MaxInFlight, Force: true, Canaries: there(r.canaries, changed)}
 	if len(request.Canaries) == 0 && r.CanarySelection.empty() {

@@ -49,16 +49,8 @@ func (r *run) attempts(ctx, limited context.Context) error {
 	for attempt := 1; ; attempt++ {
 		last := attempt > r.Retries
 		task, err := r.attempt(limited, attempt)
-		switch {
-		case err == nil:
-		case ctx.Err() != nil && task.UUID != "":
-			return fmt.Errorf("upgrade task %s goes on without the errand, which joins it when it is run again", task.UUID)
-		case ctx.Err() == nil && limited.Err() != nil && task.UUID != "":
-			return r.timeUp(ctx, task)
-		case ctx.Err() == nil && limited.Err() != nil:
-			return fmt.Errorf("the time limit of %s is over before the upgrade has begun", r.TimeLimit)
-		default:
-			return err
+		if err != nil {
+			return r.stopped(ctx, limited, task, err)
 		}
 		behind := r.behind()
 		if len(behind) == 0 {
@@ -81,6 +73,21 @@ func (r *run) attempts(ctx, limited context.Context) error {
 	}
 }
 
+// stopped says how things stand when an attempt did not come to its end.
+func (r *run) stopped(ctx, limited context.Context, task v1.TaskInfo, err error) error {
+	switch {
+	case ctx.Err() != nil && task.UUID != "":
+		return fmt.Errorf("upgrade task %s goes on without the errand, which joins it when it is run again", task.UUID)
+	case ctx.Err() != nil:
+		return errors.New("the errand was ended before all clusters were looked at")
+	case limited.Err() != nil && task.UUID != "":
+		return r.timeUp(ctx, task)
+	case limited.Err() != nil:
+		return fmt.Errorf("the time limit of %s is over before all clusters were looked at", r.TimeLimit)
+	}
+	return err
+}
+
 // attempt has the API upgrade all clusters and watches until that has ended. The
 // task is the last state that was read; it has no UUID when there is none.
 func (r *run) attempt(ctx context.Context, attempt int) (v1.TaskInfo, error) {
@@ -100,13 +107,14 @@ func (r *run) attempt(ctx context.Context, attempt int) (v1.TaskInfo, error) {
 		return v1.TaskInfo{}, nil
 	}
 	r.journal.Say("Processing all clusters. Attempt %d/%d", attempt, r.Retries+1)
+	force := r.Redeploy == RedeployAll && attempt == 1 // after that, those that failed
 	task, err := r.rollOut(ctx, v1.UpgradeClustersRequest{
-		All: true, Canaries: there(r.canaries, clusters), MaxInFlight: r.MaxInFlight, Force: r.Redeploy == RedeployAll,
+		All: true, Canaries: there(r.canaries, clusters), MaxInFlight: r.MaxInFlight, Force: force,
 	})
-	if err != nil || len(r.behind()) > 0 || r.Redeploy != RedeployChanged {
+	if err != nil || force || r.Redeploy == RedeployNone || halted(task) {
 		return task, err
 	}
-	return r.redeploy(ctx, task)
+	return r.redeploy(ctx)
 }
 
 // list lists the clusters that are there to stay.

@@ -260,7 +260,7 @@ func TestTimeLimit(t *testing.T) {
 	p := newPlatform("a")
 	p.before = func(int) { p.away[p.calls] = &apiclient.Error{Status: 503, Body: "down"} }
 	_, faults, _ := upgrade(t, p, func(e *upgradeall.Errand) { e.TimeLimit = time.Minute })
-	wantFaults(t, faults, "the time limit of 1m0s is over before the upgrade has begun")
+	wantFaults(t, faults, "the time limit of 1m0s is over before all clusters were looked at")
 }
 
 func TestATaskThatSomebodyCancelsIsNotTriedAgain(t *testing.T) {
@@ -357,6 +357,27 @@ func TestWhatVersionsDoNotTellIsRedeployed(t *testing.T) {
 	}
 }
 
+func TestABrokenClusterStopsNoRedeploy(t *testing.T) {
+	t.Parallel()
+	p := newPlatform("a", "b")
+	p.upToDate("b")
+	p.changed, p.fails["a"] = map[string]bool{"b": true}, 9
+	lines, faults, _ := upgrade(t, p, nil)
+	wantFaults(t, faults, "cluster a: Instance upgrade failed")
+	if !slices.Contains(lines, "[b] Result: Cluster operation success") {
+		t.Errorf("%q", lines)
+	}
+	// A failed canary does.
+	p = newPlatform("a", "b")
+	p.upToDate("b")
+	p.changed, p.fails["a"] = map[string]bool{"b": true}, 9
+	_, faults, _ = upgrade(t, p, func(e *upgradeall.Errand) { e.Canaries = 1 })
+	wantFaults(t, faults, "cluster a: Instance upgrade failed")
+	if len(p.previews) > 0 {
+		t.Errorf("previews after a failed canary: %v", p.previews)
+	}
+}
+
 func TestARedeployThatFailsIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	p := newPlatform("a", "b")
@@ -365,12 +386,25 @@ func TestARedeployThatFailsIsTriedAgain(t *testing.T) {
 	p.changed, p.fails["b"] = map[string]bool{"b": true}, 1
 	lines, faults, _ := upgrade(t, p, func(e *upgradeall.Errand) { e.Retries = 1 })
 	wantFaults(t, faults)
-	if last := lines[len(lines)-1]; len(p.previews) != 2 || !strings.Contains(last, "operations: 1; Number of clusters already up to date: 1;") {
+	if last := lines[len(lines)-1]; len(p.previews) != 2 || slices.Contains(p.previews[1], "b") || !strings.Contains(last, "operations: 1; Number of clusters already up to date: 1;") {
 		t.Errorf("%d previews: %s", len(p.previews), last)
 	}
 	p.changed, p.fails["b"] = map[string]bool{"b": true}, 1
 	_, faults, _ = upgrade(t, p, nil)
 	wantFaults(t, faults, "cluster b: Instance upgrade failed")
+
+	// Where all are redeployed, only those that failed are once more.
+	p.asked, p.fails["b"] = nil, 2
+	lines, faults, _ = upgrade(t, p, func(e *upgradeall.Errand) { e.Retries, e.Redeploy = 2, upgradeall.RedeployAll })
+	wantFaults(t, faults)
+	once := v1.UpgradeClustersRequest{Clusters: []string{"b"}, MaxInFlight: 1, Force: true}
+	want := []v1.UpgradeClustersRequest{{All: true, MaxInFlight: 1, Force: true}, {All: true, MaxInFlight: 1}, once, {All: true, MaxInFlight: 1}, once}
+	if diff := cmp.Diff(want, p.asked); diff != "" {
+		t.Error(diff)
+	}
+	if last := lines[len(lines)-1]; !strings.Contains(last, "operations: 2; Number of clusters already up to date: 0;") {
+		t.Error(last)
+	}
 }
 
 func TestConfiguration(t *testing.T) {

@@ -24,6 +24,8 @@ type Contents map[string][]byte
 
 // Change is one change of one or more files.
 type Change struct {
+	// Paths are written in their order: a process that is killed in between has
+	// written the first of them.
 	Paths []string
 	// Keep holds the permission bits that an existing file may keep. New files
 	// have mode 0600, new folders 0700.
@@ -83,10 +85,16 @@ func (c Change) applyLocked(ctx context.Context, targets map[string]string) erro
 	if err != nil {
 		return err
 	}
-	for path, content := range changed {
-		target, known := targets[path]
-		if !known {
+	for path := range changed {
+		if _, known := targets[path]; !known {
 			return fmt.Errorf("write %s: the file is not locked", path)
+		}
+	}
+	for _, path := range c.Paths {
+		target := targets[path]
+		content, edited := changed[path]
+		if !edited {
+			continue
 		}
 		if before, exists := old[path]; exists && slices.Equal(before, content) {
 			continue

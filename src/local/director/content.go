@@ -3,10 +3,15 @@ package director
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/pks-community/pks-release/src/local/director/catalog"
+	"github.com/pks-community/pks-release/src/local/director/fault"
 	"github.com/pks-community/pks-release/src/local/director/state"
+	"github.com/pks-community/pks-release/src/local/erb"
+	"github.com/pks-community/pks-release/src/local/machine"
 )
 
 // receiveRelease reads a release and, where there is a library, has it write the
@@ -53,4 +58,43 @@ func (d *Director) removeRelease(ctx context.Context, name, version string) erro
 		return err
 	}
 	return d.config.Releases.Remove(name, version)
+}
+
+// checkTemplates renders the templates of the deployment's jobs as far as their
+// releases were uploaded, and refuses what cannot be rendered. What is rendered is
+// thrown away: an errand renders its own, other jobs are simulated.
+func (p *plan) checkTemplates(ctx context.Context, t *task) error {
+	if p.d.config.Templates == nil {
+		return nil
+	}
+	var specs []machine.Spec
+	for _, g := range p.groups {
+		for _, i := range g.instances {
+			specs = append(specs, i.resolved)
+		}
+	}
+	faults, err := p.d.config.Templates(ctx, specs)
+	switch {
+	case errors.Is(err, erb.ErrNoRuby):
+		t.warnOnce("Templates of uploaded releases are not checked: " + err.Error())
+		return nil
+	case err != nil:
+		return err
+	case len(faults) == 0:
+		return nil
+	}
+	var text strings.Builder
+	text.WriteString("Unable to render instance groups for deployment. Errors are:")
+	group := ""
+	for _, f := range faults {
+		if f.Group != group {
+			group = f.Group
+			fmt.Fprintf(&text, "\n  - Unable to render jobs for instance group '%s'. Errors are:", group)
+		}
+		fmt.Fprintf(&text, "\n    - Unable to render templates for job '%s'. Errors are:", f.Job)
+		for _, message := range f.Messages {
+			fmt.Fprintf(&text, "\n      - %s", message)
+		}
+	}
+	return fault.New(fault.General, "%s", text.String())
 }

@@ -122,7 +122,12 @@ func (p *plan) prepare(ctx context.Context, t *task) error {
 	if err := preparing.run(ctx, "Preparing deployment", func(*step) error { return p.bind(ctx, t) }); err != nil {
 		return err
 	}
-	err := preparing.run(ctx, "Rendering templates", func(*step) error { return p.render(ctx, t) })
+	err := preparing.run(ctx, "Rendering templates", func(*step) error {
+		if err := p.render(ctx, t); err != nil {
+			return err
+		}
+		return p.checkTemplates(ctx, t)
+	})
 	if err != nil {
 		return err
 	}

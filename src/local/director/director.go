@@ -51,6 +51,9 @@ type Config struct {
 	Credentials *credhub.Store
 	// Releases keeps the archives of uploaded releases. Nil: nobody does.
 	Releases *release.Library
+	// Templates renders the templates of machines' jobs and tells what is wrong with them
+	// (release.Runner.CheckTemplates). Nil: nobody does.
+	Templates func(context.Context, []machine.Spec) ([]release.TemplateFault, error)
 	// ConfigServerURL is where GET /info says the variables live.
 	ConfigServerURL string
 	// Logger is slog.Default when nil.

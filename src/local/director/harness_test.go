@@ -21,6 +21,7 @@ import (
 	"github.com/pks-community/pks-release/src/local/director"
 	"github.com/pks-community/pks-release/src/local/director/auth"
 	"github.com/pks-community/pks-release/src/local/machine"
+	localrelease "github.com/pks-community/pks-release/src/local/release"
 )
 
 // cloudConfig is the one of the recordings.
@@ -124,6 +125,9 @@ type setup struct {
 	auth     auth.Authenticator
 	seed     *director.Seed
 	resume   bool
+	releases *localrelease.Library
+	// templates is what Config.Templates answers.
+	templates func([]machine.Spec) ([]localrelease.TemplateFault, error)
 }
 
 func start(t *testing.T, s setup) *bench {
@@ -146,7 +150,14 @@ func start(t *testing.T, s setup) *bench {
 		t.Fatal(err)
 	}
 	machines := machine.NewSimulated(s.machines)
+	templates := func(_ context.Context, specs []machine.Spec) ([]localrelease.TemplateFault, error) {
+		if s.templates == nil {
+			return nil, nil
+		}
+		return s.templates(specs)
+	}
 	d, err := director.New(director.Config{
+		Releases: s.releases, Templates: templates,
 		Dir: s.dir, Name: "TestDirector", Auth: s.auth, Machines: machines, Credentials: vars, Workers: s.workers,
 		ResumeTasks: s.resume, Logger: slog.New(slog.DiscardHandler), Timing: s.timing, Seed: *s.seed, ConfigServerURL: "https://config-server:8844",
 	})

@@ -2,7 +2,6 @@ package release
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -111,16 +110,10 @@ func runToEnd(cmd *exec.Cmd) (int, error) {
 		case s := <-signals:
 			_ = cmd.Process.Signal(s)
 		case err := <-ended:
-			exit, exited := errors.AsType[*exec.ExitError](err)
-			switch {
-			case err == nil:
-				return 0, nil
-			case !exited:
+			if cmd.ProcessState == nil {
 				return 0, err
-			case exit.Sys().(syscall.WaitStatus).Signaled():
-				return 128 + int(exit.Sys().(syscall.WaitStatus).Signal()), nil
 			}
-			return exit.ExitCode(), nil
+			return exitCode(cmd.ProcessState), nil
 		}
 	}
 }

@@ -133,8 +133,8 @@ func (c compilation) make(ctx context.Context, p Package, dependencies map[strin
 // shownOutput is how much of a failed script's output is shown: its end.
 const shownOutput = 4 << 10
 
-func tail(output *bytes.Buffer) []byte {
-	text := bytes.TrimSpace(output.Bytes())
+func tail(o *output) []byte {
+	text := bytes.TrimSpace(o.kept)
 	return text[max(0, len(text)-shownOutput):]
 }
 

@@ -69,7 +69,10 @@ func (r *Runner) Run(ctx context.Context, spec machine.Spec, job string) (machin
 	}
 	defer func() { _ = archive.Close() }()
 	result, err := r.run(ctx, spec, j, archive)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // while it was made ready
+		return machine.ErrandResult{ExitCode: terminated}, nil
+	case err != nil:
 		return result, fmt.Errorf("errand %s: %w", job, err)
 	}
 	return result, nil
@@ -100,9 +103,6 @@ func (r *Runner) run(ctx context.Context, spec machine.Spec, job machine.Job, ar
 	packages := compilation{r.compiler, r.library, m}
 	for _, name := range described.Packages {
 		dir, err := packages.compile(ctx, name)
-		if ctx.Err() != nil {
-			return machine.ErrandResult{ExitCode: terminated}, nil
-		}
 		if err != nil {
 			return result, err
 		}
@@ -115,11 +115,11 @@ func (r *Runner) run(ctx context.Context, spec machine.Spec, job machine.Job, ar
 	if err != nil {
 		return result, err
 	}
-	if o.stdout.Len()+o.stderr.Len() > maxOutput {
+	if o.stdout.total+o.stderr.total > maxOutput {
 		return result, fmt.Errorf("its output is larger than %d MiB", maxOutput>>20)
 	}
 	logs, err := readLogs(filepath.Join(root, "sys", "log"))
-	return machine.ErrandResult{ExitCode: o.code, Stdout: o.stdout.String(), Stderr: o.stderr.String(), Logs: logs}, err
+	return machine.ErrandResult{ExitCode: o.code, Stdout: string(o.stdout.kept), Stderr: string(o.stderr.kept), Logs: logs}, err
 }
 
 // terminated is the exit code of what SIGTERM has ended.

@@ -134,6 +134,15 @@ func (l *Library) open(name, version string) (*os.File, error) {
 	return file, err
 }
 
+// has tells whether there is an archive of the release.
+func (l *Library) has(name, version string) bool {
+	path, err := l.kept(name, version)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	return err == nil
+}
+
 func (l *Library) incoming(id string) string { return filepath.Join(l.dir, incomingDir, id+".tgz") }
 
 // plainName is what releases, jobs and packages are called, and their versions: what

@@ -264,6 +264,11 @@ func TestAnErrandThatIsCancelledIsToldTo(t *testing.T) {
 	if err != nil || got.ExitCode != 7 || !strings.HasSuffix(got.Stdout, "waiting\nended\n") {
 		t.Errorf("%+v, %v", got, err)
 	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if got, err := w.run(ended, spec(nil, nil)); err != nil || got.ExitCode != 143 {
+		t.Errorf("before it began: %+v, %v", got, err)
+	}
 }
 
 func TestWhatCannotRunSaysWhy(t *testing.T) {
@@ -319,6 +324,33 @@ func TestWhatCannotRunSaysWhy(t *testing.T) {
 	if _, err := w.run(t.Context(), spec(nil, nil)); !errors.Is(err, release.ErrNotKept) {
 		t.Error(err)
 	}
+}
+
+func TestTemplatesAreChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if faults, err := w.runner.CheckTemplates(t.Context(), []machine.Spec{spec(nil, nil)}); err != nil || faults != nil {
+		t.Errorf("nothing is kept: %v, %v", faults, err)
+	}
+	w.keep(tiny(t, map[string]string{"jobs/tell.tgz": tgz(t, map[string]string{
+		"job.MF": jobSpec, "monit": "", "templates/run.erb": "a\n<%= p('word').upcase %>", "templates/bpm.yml.erb": "<%= p('nope') if spec.index == 1 %>",
+	})}), "1.0")
+	good, second, third := spec(map[string]any{"word": "x"}, nil), spec(map[string]any{"word": "x"}, nil), spec(map[string]any{"word": 3}, nil)
+	second.Index, third.Group = 1, "h"
+	faults, err := w.runner.CheckTemplates(t.Context(), []machine.Spec{good, second, third})
+	want := []release.TemplateFault{
+		{Group: "g", Job: "tell", Messages: []string{"Error filling in template 'bpm.yml.erb' (line 1: Can't find property 'nope')"}},
+		{Group: "h", Job: "tell", Messages: []string{"Error filling in template 'run.erb' (line 2: undefined method `upcase' for 3:Integer)"}},
+	}
+	if diff := cmp.Diff(want, faults, cmp.Transformer("words", rubyWords)); diff != "" || err != nil {
+		t.Errorf("%v, %s", err, diff)
+	}
+}
+
+// rubyWords leaves out how the version of Ruby puts its own errors.
+func rubyWords(f release.TemplateFault) string {
+	text, _, _ := strings.Cut(strings.Join(f.Messages, ";"), "undefined method")
+	return f.Group + "/" + f.Job + ": " + text
 }
 
 func TestWithoutRubyNothingIsRendered(t *testing.T) {

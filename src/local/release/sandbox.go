@@ -1,7 +1,6 @@
 package release
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +62,23 @@ type sandbox struct {
 // outcome is how a command ended.
 type outcome struct {
 	code           int // 128 + the signal's number if one ended it
-	stdout, stderr bytes.Buffer
+	stdout, stderr output
+}
+
+// output keeps the end of what is written to it.
+type output struct {
+	kept  []byte
+	total int
+}
+
+// Write takes all, whatever becomes of it.
+func (o *output) Write(text []byte) (int, error) {
+	o.total += len(text)
+	o.kept = append(o.kept, text...)
+	if over := len(o.kept) - maxOutput; over > maxOutput {
+		o.kept = append(o.kept[:0], o.kept[over:]...)
+	}
+	return len(text), nil
 }
 
 // run runs a command to its end. When ctx ends, its process group gets SIGTERM and,
@@ -80,18 +95,25 @@ func (s sandbox) run(ctx context.Context, args ...string) (*outcome, error) {
 	if cmd.Process != nil { // whatever has stayed behind
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
-	exit, exited := errors.AsType[*exec.ExitError](err)
-	switch {
-	case exited && exit.Sys().(syscall.WaitStatus).Signaled():
-		o.code = 128 + int(exit.Sys().(syscall.WaitStatus).Signal())
-	case exited:
-		o.code = exit.ExitCode()
+	switch state := cmd.ProcessState; {
+	case state != nil:
+		o.code = exitCode(state)
+	case ctx.Err() != nil: // before it began
+		o.code = terminated
 	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EINVAL):
 		return nil, fmt.Errorf("a private /var/vcap needs namespaces, which this computer refuses: %w", err)
-	case err != nil && ctx.Err() == nil:
+	default:
 		return nil, fmt.Errorf("run %s: %w", args[0], err)
 	}
 	return &o, nil
+}
+
+// exitCode is that of a shell: 128 and the signal's number for what a signal ended.
+func exitCode(state *os.ProcessState) int {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return state.ExitCode()
 }
 
 // attributes are the namespaces. Who is not root becomes root in one of users.
@@ -120,7 +142,7 @@ func runInside(dir string, args []string) error {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}
 	if _, err := os.Stat(vcap); errors.Is(err, fs.ErrNotExist) {
-		if err := makePlace(); err != nil {
+		if err := makePlace(filepath.Join(filepath.Dir(dir), "var")); err != nil {
 			return err
 		}
 	}
@@ -148,9 +170,12 @@ func runInside(dir string, args []string) error {
 const workdirVariable = "PKS_RELEASE_PART_DIR"
 
 // makePlace makes /var/vcap on a computer without one, for this namespace alone: a
-// temporary /var with all that is in the host's, and a place for it.
-func makePlace() error {
-	const place = "/mnt"
+// temporary /var with all that is in the host's, put together at place, a folder that
+// is made.
+func makePlace(place string) error {
+	if err := os.MkdirAll(place, 0o755); err != nil {
+		return fmt.Errorf("make a place for %s: %w", vcap, err)
+	}
 	entries, err := os.ReadDir("/var")
 	if err != nil {
 		return fmt.Errorf("look at /var: %w", err)

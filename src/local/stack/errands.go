@@ -10,13 +10,17 @@ import (
 	"github.com/pks-community/pks-release/src/local/release"
 )
 
+// openReleases opens what makes uploaded releases real.
+func (s *Stack) openReleases(p *parts) (err error) {
+	if p.releases, err = release.OpenLibrary(filepath.Join(s.layout.Director(), "releases")); err == nil {
+		p.runner, err = release.NewRunner(p.releases, filepath.Join(s.layout.Director(), "errands"), s.options.Program)
+	}
+	return err
+}
+
 // errands runs the errands of uploaded releases for simulated machines. Those of the
 // releases that clusters are made of stay simulated, as the clusters are.
-func (s *Stack) errands(library *release.Library) (func(context.Context, machine.Spec, string) (machine.ErrandResult, error), error) {
-	runner, err := release.NewRunner(library, filepath.Join(s.layout.Director(), "errands"), s.options.Program)
-	if err != nil {
-		return nil, err
-	}
+func errands(runner *release.Runner) func(context.Context, machine.Spec, string) (machine.ErrandResult, error) {
 	simulated := map[string]bool{}
 	for _, r := range cfcr.Releases() {
 		simulated[r.Name] = true
@@ -30,5 +34,5 @@ func (s *Stack) errands(library *release.Library) (func(context.Context, machine
 			return machine.ErrandResult{}, machine.ErrNoErrand
 		}
 		return result, err
-	}, nil
+	}
 }

@@ -30,6 +30,7 @@ type parts struct {
 	secrets  *credhub.Store
 	kube     *kubeapi.Service
 	releases *release.Library
+	runner   *release.Runner
 	machines machine.Driver
 	director *director.Director
 }
@@ -52,7 +53,7 @@ func (s *Stack) openParts() (p *parts, err error) {
 	if p.secrets, err = credhub.Open(ctx, filepath.Join(s.layout.CredHub(), "credhub.db"), credhub.Options{}); err != nil {
 		return p, unopened(s.layout.CredHub(), err)
 	}
-	if p.releases, err = release.OpenLibrary(filepath.Join(s.layout.Director(), "releases")); err != nil {
+	if err := s.openReleases(p); err != nil {
 		return p, unopened(s.layout.Director(), err)
 	}
 	if err := s.openMachines(ctx, p); err != nil {
@@ -63,6 +64,7 @@ func (s *Stack) openParts() (p *parts, err error) {
 		Auth:            p.auth,
 		Machines:        p.machines,
 		Releases:        p.releases,
+		Templates:       p.runner.CheckTemplates,
 		Credentials:     p.secrets,
 		ConfigServerURL: s.ports.CredHubURL(),
 		ResumeTasks:     true,
@@ -97,14 +99,10 @@ func (s *Stack) openMachines(ctx context.Context, p *parts) (err error) {
 	if err != nil {
 		return unopened(s.layout.Kubernetes(), err)
 	}
-	errand, err := s.errands(p.releases)
-	if err != nil {
-		return unopened(s.layout.Director(), err)
-	}
 	p.machines = machine.NewSimulated(machine.Options{
 		Delays:        delays(s.options.VMTime),
 		KubernetesAPI: p.kube,
-		Errand:        errand,
+		Errand:        errands(p.runner),
 		Logger:        s.log.With("part", "machines"),
 	})
 	return nil

@@ -18,7 +18,7 @@ import (
 func newRollout(at time.Time, clusters ...pks.Cluster) pks.Rollout {
 	r := pks.Rollout{
 		ID: uuid.NewString(), RequestedBy: alice, RequestID: "req-1",
-		Target: pks.Versions{Kubernetes: "1.35.0", Product: "2.0.0"}, MaxInFlight: 3, State: pks.RolloutActive, CreatedAt: at,
+		Target: pks.Versions{Kubernetes: "1.35.0", Product: "2.0.0"}, MaxInFlight: 3, NodesParallel: 2, State: pks.RolloutActive, CreatedAt: at,
 	}
 	for i, c := range clusters {
 		r.Clusters = append(r.Clusters, pks.RolloutCluster{
