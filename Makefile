@@ -72,7 +72,7 @@ bench: build ## Run the benchmarks and hold them to their thresholds; BENCH=Adap
 .PHONY: generate
 generate: ## Make the golden files again, from what the code does now
 	@go test ./src/adapter -run Golden -update
-	@UPDATE_SCRIPTS=1 go test ./src/cli -run Script
+	@UPDATE_SCRIPTS=1 go test ./src/cli
 
 .PHONY: stage
 stage: ## Put under src/ what bosh create-release needs there

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -143,5 +144,41 @@ func TestVersionsOfForeignReleasesAreThoseTested(t *testing.T) {
 				t.Errorf("%s: %s/%s, tested is %s", s.name, name, version, tested[name].Version)
 			}
 		}
+	}
+}
+
+// No password and no key stands in a manifest: each is a variable, or empty where UAA wants none.
+func TestSecretsAreVariables(t *testing.T) {
+	t.Parallel()
+	secret := regexp.MustCompile(`(?i)(password|passphrase|secret|private_?key|signingkey)$`)
+	variable := regexp.MustCompile(`^\(\([\w.-]+\)\)$`)
+	empty := []string{"passphrase", "secret"} // of the SAML key, and of pks_cli and pks_cluster_client
+	checked := 0
+	var walk func(t *testing.T, path, key string, value any)
+	walk = func(t *testing.T, path, key string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for k, v := range value {
+				walk(t, path+"/"+k, k, v)
+			}
+		case []any:
+			for i, v := range value {
+				walk(t, fmt.Sprintf("%s/%d", path, i), key, v)
+			}
+		case string:
+			if !secret.MatchString(key) {
+				return
+			}
+			checked++
+			if !variable.MatchString(value) && (value != "" || !slices.Contains(empty, key)) {
+				t.Errorf("%s is %q", path, value)
+			}
+		}
+	}
+	for _, s := range alone(t) {
+		walk(t, s.name, "", raw(t, s)["instance_groups"])
+	}
+	if checked < 100 {
+		t.Errorf("only %d secrets were looked at", checked)
 	}
 }

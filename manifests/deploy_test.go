@@ -62,10 +62,19 @@ func TestEveryCombinationIsDeployed(t *testing.T) {
 					b.deployClusters(t, renderJobs(t, spec))
 				}
 			}
-			if out, err := b.deploy(t, s); err != nil || len(b.machines.specs) != instances {
-				t.Errorf("a second deploy changes machines: %v\n%s", err, out)
-			}
 		})
+	}
+}
+
+func TestSecondDeployChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := combinations(t)[0]
+	b := startDirector(t, allReleases(), allStemcells())
+	b.prepare(t, s)
+	for range 2 {
+		if out, err := b.deploy(t, s); err != nil || len(b.machines.specs) != 1 {
+			t.Fatalf("%d machines: %v\n%s", len(b.machines.specs), err, out)
+		}
 	}
 }
 

@@ -63,6 +63,23 @@ func TestInstallGuideLeadsToADeployment(t *testing.T) {
 	}
 }
 
+// What docs/operate.md says with the bosh CLI works on what docs/install.md has made.
+func TestCommandsOfTheOperatorsGuideWork(t *testing.T) {
+	t.Parallel()
+	b := startDirector(t, allReleases(), allStemcells())
+	s := site{name: "vsphere", cloud: "vsphere.yml", files: []string{"vsphere.yml", "static-ip.yml"}}
+	b.prepare(t, s)
+	if out, err := b.deploy(t, s); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	operator := newOperator(t, "../docs/install.md", b)
+	for _, words := range commands(t, "../docs/operate.md", "bosh") {
+		if !slices.Contains(words, "ssh") { // the machines are simulated
+			operator.bosh(words)
+		}
+	}
+}
+
 // operator follows the guide in a folder of his own.
 type operator struct {
 	*testing.T

@@ -3,7 +3,6 @@ package spec
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -291,5 +290,3 @@ func declared(t *testing.T, name string, properties map[string]any) []string {
 	}
 	return found
 }
-
-var errNoShellcheck = errors.New("no shellcheck")
