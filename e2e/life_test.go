@@ -124,3 +124,31 @@ func (s *stack) checkCredentials(home, name string) {
 		s.errorf("%d nodes, want 2", len(nodes.Items))
 	}
 }
+
+// An operator has offered a new stemcell; users go on with what they have until an upgrade.
+func TestAClusterThatIsBehindIsResizedAsItIs(t *testing.T) {
+	t.Parallel()
+	s := startStack(t)
+	s.login("client", "admin")
+	s.must(s.pks("create-cluster", "demo", "-e", "demo.pks.local", "-p", "small", "--wait", "--non-interactive"))
+	before := s.stemcell()
+	s.must(s.local("bump", "--stemcell"))
+
+	s.must(s.pks("resize", "demo", "--num-nodes", "4", "--wait", "--non-interactive"))
+	if n := s.cluster("demo").Parameters.Workers; n != 4 {
+		s.errorf("%d workers after the resize", n)
+	}
+	if now := s.stemcell(); now != before {
+		s.errorf("the resize brought stemcell %s instead of %s", now, before)
+	}
+	s.must(s.pks("upgrade-cluster", "demo", "--force", "--wait", "--non-interactive"))
+	if now := s.stemcell(); now == before {
+		s.errorf("the upgrade left stemcell %s", now)
+	}
+}
+
+// stemcell is that of the only deployment.
+func (s *stack) stemcell() string {
+	s.t.Helper()
+	return s.must(s.bosh("deployments", "--column=stemcell_s", "--json"))
+}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pks-community/pks-release/src/local/director/catalog"
@@ -85,11 +86,17 @@ func eachJob(manifest map[string]any, visit func(group string, job map[string]an
 	}
 }
 
-// raw is a site's manifest before its variables are filled in, as the Director gets it.
+// raw is a site's manifest before its variables are filled in, as the Director gets it. Tests share it and
+// do not change it.
 func raw(t *testing.T, s site) map[string]any {
 	t.Helper()
-	return parseYAML(t, []byte(mustBOSH(t, nil, append([]string{"int", "pks.yml"}, s.operations()...)...)))
+	once, _ := raws.LoadOrStore(s.name, sync.OnceValue(func() map[string]any {
+		return parseYAML(t, []byte(mustBOSH(t, nil, append([]string{"int", "pks.yml"}, s.operations()...)...)))
+	}))
+	return once.(func() map[string]any)()
 }
+
+var raws sync.Map // by name of the site
 
 func TestEveryPropertyIsDeclaredByItsJob(t *testing.T) {
 	t.Parallel()

@@ -40,26 +40,27 @@ func (r route) previews() bool {
 // would do. before is nil for a cluster that does not exist; after is the cluster
 // as it would become.
 func (s *Server) preview(ctx context.Context, x *exchange, before *pks.Cluster, after pks.Cluster) (answer, error) {
-	document, err := s.previewDocument(ctx, x, before, after)
+	action := pks.ActionUpdate
+	if before == nil {
+		action = pks.ActionCreate
+	}
+	document, err := s.previewDocument(ctx, x, action, before, after)
 	if err != nil {
 		return answer{}, err
 	}
 	return answer{http.StatusOK, document}, nil
 }
 
-func (s *Server) previewDocument(ctx context.Context, x *exchange, before *pks.Cluster, after pks.Cluster) (v1.Preview, error) {
+func (s *Server) previewDocument(ctx context.Context, x *exchange, action pks.Action, before *pks.Cluster, after pks.Cluster) (v1.Preview, error) {
 	var previous *pks.ClusterSpec
-	asked := after
 	if before != nil {
 		previous = &before.Spec
-	} else {
-		asked.ID = ""
 	}
 	changes, err := pks.SpecChanges(previous, after.Spec)
 	if err != nil {
 		return v1.Preview{}, err
 	}
-	told, err := s.config.Engine.Preview(ctx, asked, x.requestID)
+	told, err := s.config.Engine.Preview(ctx, action, after, x.requestID)
 	if err != nil {
 		return v1.Preview{}, err
 	}
@@ -107,7 +108,7 @@ func (s *Server) previewUpgrades(ctx context.Context, x *exchange, clusters []pk
 		after := c
 		after.Spec.NodesParallel = wanted.nodesParallel
 		after.KubernetesVersion, after.ProductVersion = s.target().Kubernetes, s.target().Product
-		document, err := s.previewDocument(ctx, x, &c, after)
+		document, err := s.previewDocument(ctx, x, pks.ActionUpgrade, &c, after)
 		if err != nil {
 			return answer{}, err
 		}

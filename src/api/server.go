@@ -31,7 +31,7 @@ type Engine interface {
 	Cancel(context.Context, lifecycle.CancelRequest) (pks.Operation, error)
 	Retry(context.Context, lifecycle.RetryRequest) (pks.Cluster, error)
 	// Preview tells what making the cluster of its spec would do.
-	Preview(ctx context.Context, c pks.Cluster, requestID string) (osb.Preview, error)
+	Preview(ctx context.Context, action pks.Action, c pks.Cluster, requestID string) (osb.Preview, error)
 	RotateCertificates(context.Context, lifecycle.RotateRequest) (pks.Cluster, error)
 	// Certificates asks the broker which certificates a cluster uses.
 	Certificates(context.Context, pks.Cluster) ([]osb.Certificate, error)

@@ -155,7 +155,7 @@ func (w *world) Machines(_ context.Context, c pks.Cluster) ([]osb.Machine, error
 	}, w.previewErr
 }
 
-func (w *world) Preview(_ context.Context, c pks.Cluster, _ string) (osb.Preview, error) {
+func (w *world) Preview(_ context.Context, _ pks.Action, c pks.Cluster, _ string) (osb.Preview, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.previews = append(w.previews, c)

@@ -83,7 +83,9 @@ func runFakeAdapter(subcommand string) int {
 // from the previous manifest when the request has none, as an adapter must.
 func fakeManifest(in serviceadapter.GenerateManifestJSONParams) map[string]any {
 	var deployment struct {
-		Name string `json:"deployment_name"`
+		Name      string                    `json:"deployment_name"`
+		Releases  []map[string]any          `json:"releases"`
+		Stemcells []serviceadapter.Stemcell `json:"stemcells"`
 	}
 	var request struct {
 		Parameters json.RawMessage `json:"parameters"`
@@ -113,9 +115,16 @@ func fakeManifest(in serviceadapter.GenerateManifestJSONParams) map[string]any {
 			return map[string]any{"manifest": fill.Replace(body), "secrets": plan.Properties[secretsProperty], "configs": configs}
 		}
 	}
+	for _, release := range deployment.Releases {
+		delete(release, "jobs")
+	}
+	var stemcells []any
+	for _, stemcell := range deployment.Stemcells {
+		stemcells = append(stemcells, map[string]any{"alias": "default", "os": stemcell.OS, "version": stemcell.Version})
+	}
 	manifest, _ := json.Marshal(map[string]any{
-		"name": deployment.Name, "parameters": parameters,
-		"instance_groups": []any{map[string]any{"name": "worker", "instances": 3, "vm_type": "small"}},
+		"name": deployment.Name, "parameters": parameters, "releases": deployment.Releases, "stemcells": stemcells,
+		"instance_groups": []any{map[string]any{"name": "worker", "instances": 3, "vm_type": "small", "stemcell": "default"}},
 	}) // JSON is YAML
 	return map[string]any{"manifest": string(manifest), "secrets": map[string]any{}, "configs": map[string]any{}}
 }

@@ -24,6 +24,7 @@ type previous struct {
 	secrets  map[string]string // of the manifest's variables
 	configs  map[string]string // BOSH configs named after the deployment
 	client   *oauthclient.Client
+	keep     bool // its releases and stemcells stay what they are
 }
 
 // previousOf fetches what the adapter wants to know beside the manifest.
@@ -58,9 +59,16 @@ func (b *Broker) previousBare(ctx context.Context, deployment, manifest string) 
 // generate asks the adapter for a manifest and readies it for the Director: the
 // placeholders of secrets become paths. Nothing is written yet.
 func (b *Broker) generate(ctx context.Context, deployment string, p config.Plan, previousPlan *config.Plan, params json.RawMessage, old previous) (runner.Manifest, error) {
+	offered := b.config.ServiceDeployment
+	if old.keep {
+		var err error
+		if offered, err = keptVersions(offered, old.manifest); err != nil {
+			return runner.Manifest{}, err
+		}
+	}
 	request := runner.ManifestRequest{
 		DeploymentName:    deployment,
-		Deployment:        b.config.ServiceDeployment,
+		Deployment:        offered,
 		Plan:              b.config.ServiceCatalog.ForAdapter(p),
 		RequestParameters: params,
 		PreviousManifest:  old.manifest,

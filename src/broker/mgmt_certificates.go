@@ -49,7 +49,7 @@ func (b *Broker) serveCertificates(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	respond(w, http.StatusOK, struct {
-		Deployment   string        `json:"deployment"`
+		Deployment   string            `json:"deployment"`
 		Certificates []usedCertificate `json:"certificates"`
 	}{name, found})
 }

@@ -59,7 +59,7 @@ func (b *Broker) serveMachines(w http.ResponseWriter, r *http.Request) {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Index, b.Index))
 	})
 	respond(w, http.StatusOK, struct {
-		Deployment string    `json:"deployment"`
+		Deployment string         `json:"deployment"`
 		Machines   []machineState `json:"machines"`
 	}{name, machines})
 }

@@ -32,7 +32,8 @@ type groupChange struct {
 	After  int    `json:"instances_after"`
 }
 
-// servePreview takes the body of an update and tells what it would do, or, where
+// servePreview takes the body of an update and tells what it, or with
+// operation_type=upgrade what an upgrade would do, or, where
 // there is no deployment and no previous plan is named, what making one would. It
 // changes nothing.
 func (b *Broker) servePreview(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +42,7 @@ func (b *Broker) servePreview(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx, id := r.Context(), instanceID(r)
-	p, err := b.preview(ctx, id, details)
+	p, err := b.preview(ctx, id, details, r.URL.Query().Get("operation_type") == "upgrade")
 	if err != nil {
 		b.respondError(ctx, w, id, "preview", unlessAway("preview", err))
 		return
@@ -49,7 +50,7 @@ func (b *Broker) servePreview(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusOK, p)
 }
 
-func (b *Broker) preview(ctx context.Context, instanceID string, details domain.UpdateDetails) (preview, error) {
+func (b *Broker) preview(ctx context.Context, instanceID string, details domain.UpdateDetails, upgrade bool) (preview, error) {
 	isNew := details.PreviousValues.PlanID == ""
 	if isNew {
 		details.PreviousValues.PlanID = details.PlanID
@@ -88,6 +89,7 @@ func (b *Broker) preview(ctx context.Context, instanceID string, details domain.
 	if old.client, err = b.presentClient(ctx, instanceID); err != nil {
 		return preview{}, err
 	}
+	old.keep = !upgrade && b.config.Broker.KeepVersionsOnUpdate
 	manifest, err := b.generate(ctx, name, p, &previousPlan, params, old)
 	if err != nil {
 		return preview{}, err

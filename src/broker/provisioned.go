@@ -101,6 +101,7 @@ func (b *Broker) leadsTo(ctx context.Context, c creation, manifest string) (bool
 	if old.client, err = b.presentClient(ctx, c.instanceID); err != nil {
 		return false, err
 	}
+	old.keep = b.config.Broker.KeepVersionsOnUpdate
 	made, err := b.generate(ctx, c.deployment, c.plan, &c.plan, c.params, old)
 	if err != nil {
 		b.logger.InfoContext(ctx, "repeated creation could not be compared", "cluster", c.instanceID, "error", err)

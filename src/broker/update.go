@@ -139,6 +139,7 @@ func (b *Broker) changedManifest(ctx context.Context, c change) (runner.Manifest
 	if err != nil {
 		return none, nil, err
 	}
+	old.keep = b.config.Broker.KeepVersionsOnUpdate
 	if old.manifest != "" && !b.config.Broker.SkipPendingChangesCheck {
 		if err := b.refusePendingChanges(ctx, c.instanceID, previousPlan, old); err != nil {
 			return none, nil, err

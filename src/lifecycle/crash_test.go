@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -189,7 +190,25 @@ type story struct {
 	// cancel is where a cancel leaves the deployment whose task does not end by
 	// itself; empty: the story has none.
 	cancel string
+	// rounded: percents are of a part of the operation, and how they are rounded
+	// depends on how many events come at once.
+	rounded bool
 }
+
+// comparable leaves out what may differ between runs.
+func (st story) comparable(e ending) ending {
+	if !st.rounded {
+		return e
+	}
+	events := make([]string, len(e.Events))
+	for i, event := range e.Events {
+		events[i] = percents.ReplaceAllString(event, "$1")
+	}
+	e.Events = events
+	return e
+}
+
+var percents = regexp.MustCompile(`(^[0-9]+ )[0-9]+ |, [0-9]+ %`)
 
 // run plays a story, killing the engine at the boundary, and returns how it ends
 // and how many boundaries there were.
@@ -332,12 +351,16 @@ func TestKilledAtAnyBoundaryEndsAsIfNot(t *testing.T) {
 	update := func(ctx context.Context, e *Engine, id string) (pks.Cluster, error) {
 		return e.Update(ctx, UpdateRequest{ClusterID: id, By: alice, Change: resize(7)})
 	}
+	rotate := func(ctx context.Context, e *Engine, id string) (pks.Cluster, error) {
+		return e.RotateCertificates(ctx, RotateRequest{ClusterID: id, By: alice})
+	}
 	remove := func(ctx context.Context, e *Engine, id string) (pks.Cluster, error) {
 		return e.Delete(ctx, DeleteRequest{ClusterID: id, By: alice})
 	}
 	for name, st := range map[string]story{
 		"create":           {request: create},
 		"update":           {prepare: true, request: update},
+		"rotate":           {prepare: true, request: rotate, rounded: true},
 		"delete":           {prepare: true, request: remove},
 		"cancelled create": {request: create, cancel: osb.DeploymentIncomplete},
 		"cancelled update": {prepare: true, request: update, cancel: osb.DeploymentInconsistent},
@@ -353,7 +376,7 @@ func TestKilledAtAnyBoundaryEndsAsIfNot(t *testing.T) {
 				t.Run(fmt.Sprint("boundary ", at), func(t *testing.T) {
 					t.Parallel()
 					got, _ := st.run(t, at)
-					if diff := cmp.Diff(want, got); diff != "" {
+					if diff := cmp.Diff(st.comparable(want), st.comparable(got)); diff != "" {
 						t.Errorf("ends otherwise (-clean +killed):\n%s", diff)
 					}
 				})

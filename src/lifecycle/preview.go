@@ -9,17 +9,17 @@ import (
 	"github.com/pks-community/pks-release/src/pks"
 )
 
-// Preview tells what making the cluster of its spec would do, and does nothing.
-// A cluster without an id is one that does not exist yet. Its failures are
+// Preview tells what an action, CREATE, UPDATE or UPGRADE, that makes the cluster of
+// its spec would do, and does nothing. Its failures are
 // preview_unavailable for a broker that cannot tell, broker_unavailable,
 // broker_refused and operation_in_progress.
-func (e *Engine) Preview(ctx context.Context, c pks.Cluster, requestID string) (osb.Preview, error) {
-	isNew := c.ID == ""
+func (e *Engine) Preview(ctx context.Context, action pks.Action, c pks.Cluster, requestID string) (osb.Preview, error) {
+	isNew := action == pks.ActionCreate
 	if isNew {
 		c.ID = uuid.NewString()
 	}
 	preview, err := e.cfg.Broker.Preview(ctx, osb.Instance{
-		ID: c.ID, Name: c.Name, Owner: c.Owner.Name, PlanID: c.PlanID, Spec: c.Spec, New: isNew, RequestID: requestID,
+		ID: c.ID, Name: c.Name, Owner: c.Owner.Name, PlanID: c.PlanID, Spec: c.Spec, New: isNew, Upgrade: action == pks.ActionUpgrade, RequestID: requestID,
 	})
 	switch kind := osb.KindOf(err); {
 	case err == nil:

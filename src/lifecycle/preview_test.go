@@ -49,7 +49,7 @@ func TestPreviewTellsWhatTheBrokerTells(t *testing.T) {
 	r := newRig(t)
 	c := r.ready(t, "demo")
 	c.Spec.WorkerInstances = 5
-	got, err := r.Preview(t.Context(), c, "req")
+	got, err := r.Preview(t.Context(), pks.ActionUpdate, c, "req")
 	want := osb.Preview{
 		Diff:   [][]any{{"  instances: 5", "added"}},
 		Groups: []osb.GroupChange{{Name: "worker", Action: "scale", Before: 3, After: 5}},
@@ -77,15 +77,16 @@ func TestPreviewFailuresAreOfTheCatalogue(t *testing.T) {
 	} {
 		r := newRig(t)
 		c := r.ready(t, "demo")
+		action := pks.ActionUpdate
 		if test.isNew {
-			c.ID = ""
+			action = pks.ActionCreate
 		}
 		broken := &osb.Error{Kind: test.kind, Call: "preview"}
 		if test.kind == osb.Fault {
 			broken.Description = "vm_type not found"
 		}
 		r.broker.script = failing("preview", broken)
-		if _, err := r.Preview(t.Context(), c, "req"); pks.AsFailure(err).Code != test.want {
+		if _, err := r.Preview(t.Context(), action, c, "req"); pks.AsFailure(err).Code != test.want {
 			t.Errorf("%s, new %t: %v, want %s", test.kind, test.isNew, err, test.want)
 		}
 	}

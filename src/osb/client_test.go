@@ -136,6 +136,17 @@ func TestRequestsAreWhatTheContractSays(t *testing.T) {
 			exchangeSeen{"POST", "/mgmt/service_instances/1d2e/preview", "", map[string]string{"auth": "api:" + password, "X-Request-Id": "req-1", "Content-Type": withBody},
 				`{"service_id":"svc","plan_id":"p1","parameters":` + spec + `,"previous_values":{"plan_id":"p1","service_id":"svc","organization_id":"pks","space_id":"pks"},"context":` + brokerCtx + `}`},
 		},
+		"preview of an upgrade": {
+			200, `{}`,
+			func(ctx context.Context, c *Client) (any, error) {
+				in := demo()
+				in.OperationID, in.Upgrade = "", true
+				return c.Preview(ctx, in)
+			},
+			Preview{},
+			exchangeSeen{"POST", "/mgmt/service_instances/1d2e/preview", "operation_type=upgrade", map[string]string{"auth": "api:" + password, "X-Request-Id": "req-1", "Content-Type": withBody},
+				`{"service_id":"svc","plan_id":"p1","parameters":` + spec + `,"previous_values":{"plan_id":"p1","service_id":"svc","organization_id":"pks","space_id":"pks"},"context":` + brokerCtx + `}`},
+		},
 		"preview of a new instance": {
 			200, `{}`,
 			func(ctx context.Context, c *Client) (any, error) {
@@ -212,6 +223,13 @@ func TestRequestsAreWhatTheContractSays(t *testing.T) {
 			func(ctx context.Context, c *Client) (any, error) { return c.VMs(ctx, "1d2e") },
 			VMs{Deployment: "service-instance_1d2e", InstanceGroups: map[string][]netip.Addr{"master": {netip.MustParseAddr("10.0.0.2")}, "worker": {}}},
 			exchangeSeen{"GET", "/mgmt/service_instances/1d2e/vms", "", map[string]string{"auth": "api:" + password}, ""},
+		},
+		"machines": {
+			200, `{"deployment":"service-instance_1d2e","machines":[{"group":"master","id":"m0","ips":["10.0.0.2"],"state":"running","desired":"started","disks":[{"name":"system","percent":38}],"processes":[{"name":"etcd","state":"running"}]}]}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.Machines(ctx, "1d2e") },
+			Machines{Machines: []Machine{{Group: "master", ID: "m0", IPs: []string{"10.0.0.2"}, State: "running", Desired: "started",
+				Disks: []Disk{{Name: "system", Percent: 38}}, Processes: []MachineProcess{{Name: "etcd", State: "running"}}}}},
+			exchangeSeen{"GET", "/mgmt/service_instances/1d2e/machines", "", map[string]string{"auth": "api:" + password}, ""},
 		},
 		"bind": {
 			201, `{"credentials":{"kind":"Config", "n":1.0}}`,

@@ -16,8 +16,8 @@ type Instance struct {
 	PlanID string
 	Spec   pks.ClusterSpec // whole, in updates too
 
-	// New: it does not exist yet. Previews alone mind.
-	New bool
+	// New: it does not exist yet. Upgrade: it would be upgraded. Previews alone mind.
+	New, Upgrade bool
 
 	// OperationID and RequestID go along in headers, for the broker's log. A
 	// repeated call carries the same.

@@ -62,8 +62,8 @@ func (c *Client) Cancel(ctx context.Context, instanceID, requestID string) (Canc
 	return answer, err
 }
 
-// Preview asks what making a new instance, or an update of one to its spec, would
-// do, without doing it. An instance that is not new and has no deployment gives an
+// Preview asks what making a new instance, or an update of one to its spec or its
+// upgrade, would do, without doing it. An instance that is not new and has no deployment gives an
 // error of kind Gone, a broker without this addition one of kind NotFound.
 func (c *Client) Preview(ctx context.Context, in Instance) (Preview, error) {
 	parameters, rawContext, err := in.documents()
@@ -74,10 +74,14 @@ func (c *Client) Preview(ctx context.Context, in Instance) (Preview, error) {
 	if !in.New {
 		previous.PlanID = in.PlanID // by this the broker tells one that is lost from one that is new
 	}
+	var query url.Values
+	if in.Upgrade {
+		query = url.Values{"operation_type": {"upgrade"}}
+	}
 	var answer Preview
 	_, err = c.exchange(ctx, call{
 		name: "preview", method: http.MethodPost,
-		path: []string{"mgmt", "service_instances", in.ID, "preview"},
+		path: []string{"mgmt", "service_instances", in.ID, "preview"}, query: query,
 		body: domain.UpdateDetails{
 			ServiceID: c.serviceID, PlanID: in.PlanID,
 			RawContext: rawContext, RawParameters: parameters, PreviousValues: previous,

@@ -48,6 +48,7 @@ type Broker struct {
 	EnableOptimisedUpgrades    bool `yaml:"enable_optimised_upgrades"`
 	SupportBackupAgentBinding  bool `yaml:"support_backup_agent_binding"`
 	SkipPendingChangesCheck    bool `yaml:"skip_check_for_pending_changes"`
+	KeepVersionsOnUpdate       bool `yaml:"keep_versions_on_update"`
 }
 
 // TLS names the server's certificate; both files or neither.

@@ -29,15 +29,18 @@ func (s *Stack) writeBrokerConfig() error {
 
 	return writeConfig(s.layout.BrokerConfig(), "pks-broker", map[string]any{
 		"broker": map[string]any{
-			"port":                        s.ports.Broker,
-			"bind_address":                host,
-			"username":                    brokerUser,
-			"password":                    s.secrets.BrokerBasic.Reveal(),
-			"use_stdin":                   true,
-			"disable_cf_startup_checks":   true,
-			"expose_operational_errors":   true,
-			"enable_secure_manifests":     true,
-			"shutdown_timeout_in_seconds": 10,
+			"port":                      s.ports.Broker,
+			"bind_address":              host,
+			"username":                  brokerUser,
+			"password":                  s.secrets.BrokerBasic.Reveal(),
+			"use_stdin":                 true,
+			"disable_cf_startup_checks": true,
+			"expose_operational_errors": true,
+			"enable_secure_manifests":   true,
+			// A cluster that is a version behind can be resized before it is upgraded.
+			"keep_versions_on_update":        true,
+			"skip_check_for_pending_changes": true,
+			"shutdown_timeout_in_seconds":    10,
 			"tls": map[string]any{
 				"cert_file": s.layout.ServerCertificate(),
 				"key_file":  s.layout.ServerKey(),
