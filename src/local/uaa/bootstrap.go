@@ -77,7 +77,7 @@ func (s *Server) ensureClient(client Client) error {
 }
 
 // gain adds what the client lacks, and tells whether that was anything.
-func (r *clientRow) gain(client Client) (changed bool) {
+func (c *clientRow) gain(client Client) (changed bool) {
 	missing := func(have *[]string, wanted []string) {
 		for _, one := range wanted {
 			if !slices.Contains(*have, one) {
@@ -85,10 +85,10 @@ func (r *clientRow) gain(client Client) (changed bool) {
 			}
 		}
 	}
-	missing(&r.Grants, client.GrantTypes)
-	missing(&r.RedirectURIs, client.RedirectURIs)
+	missing(&c.Grants, client.GrantTypes)
+	missing(&c.RedirectURIs, client.RedirectURIs)
 	if changed {
-		r.normalise()
+		c.normalise()
 	}
 	return changed
 }

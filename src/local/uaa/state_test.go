@@ -92,7 +92,9 @@ func TestStateSurvivesAKill(t *testing.T) {
 func TestConfiguredClientsGainWhatTheyLack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	start(t, func(c *uaa.Config) { c.Dir, c.Clients = dir, uaa.DefaultClients(uaa.Secrets{Admin: adminSecret, PKSClient: "s"}) })
+	start(t, func(c *uaa.Config) {
+		c.Dir, c.Clients = dir, uaa.DefaultClients(uaa.Secrets{Admin: adminSecret, PKSClient: "s"})
+	})
 	_, target := start(t, func(c *uaa.Config) { c.Dir, c.SigningKey = copyState(t, dir), nil })
 	b := newBrowser(t, target)
 	status, location := b.login("/oauth/authorize?response_type=code&client_id=pks_cli&redirect_uri="+redirect, "alana-password")
