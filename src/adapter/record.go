@@ -90,7 +90,8 @@ func specText(spec pks.ClusterSpec) (string, error) {
 	if err := json.Indent(&text, raw, "", "  "); err != nil {
 		return "", fmt.Errorf("record the cluster's spec: %w", err)
 	}
-	return text.String(), nil
+	// Two texts next to each other may begin and end what BOSH would take for a variable.
+	return strings.ReplaceAll(text.String(), "((", `(\u0028`), nil
 }
 
 const workerCountMember = "kubernetes_worker_instances"

@@ -53,14 +53,17 @@ func (s *Server) preview(ctx context.Context, x *exchange, before *pks.Cluster, 
 
 func (s *Server) previewDocument(ctx context.Context, x *exchange, action pks.Action, before *pks.Cluster, after pks.Cluster) (v1.Preview, error) {
 	var previous *pks.ClusterSpec
+	asked := after
 	if before != nil {
 		previous = &before.Spec
+	} else {
+		asked.ID = "" // it would get another
 	}
 	changes, err := pks.SpecChanges(previous, after.Spec)
 	if err != nil {
 		return v1.Preview{}, err
 	}
-	told, err := s.config.Engine.Preview(ctx, action, after, x.requestID)
+	told, err := s.config.Engine.Preview(ctx, action, asked, x.requestID)
 	if err != nil {
 		return v1.Preview{}, err
 	}
@@ -69,7 +72,7 @@ func (s *Server) previewDocument(ctx context.Context, x *exchange, action pks.Ac
 		ManifestDiff: make([]v1.DiffLine, 0, len(told.Diff)), Instances: make([]v1.InstanceGroup, 0, len(told.Groups)),
 	}
 	if before == nil {
-		document.Cluster.UUID = uuid.Nil.String() // it would get another
+		document.Cluster.UUID = uuid.Nil.String()
 	}
 	for _, line := range told.Diff {
 		document.ManifestDiff = append(document.ManifestDiff, diffLine(line))
