@@ -26,6 +26,10 @@ var postgres *storetest.Postgres
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) (code int) {
+	if err := checks(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	server, err := storetest.StartPostgres(context.Background())
 	switch {
 	case errors.Is(err, storetest.ErrNoPostgres):

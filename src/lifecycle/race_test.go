@@ -2,10 +2,16 @@
 
 package lifecycle
 
-import "math/rand/v2"
+import (
+	"flag"
+	"math/rand/v2"
+)
+
+// checks is how often properties are tried.
+func checks() error { return flag.Set("rapid.checks", "20") }
 
 // everyBoundary visits some of the boundaries, others each time: the race detector makes each visit
-// twenty times as slow. tools/run-tests visits all of them without it.
+// twenty times as slow. tools/run-tests visits all of them without it, and tries properties more often.
 func everyBoundary(boundaries int) []int {
 	const stride = 6
 	var some []int
