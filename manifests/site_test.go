@@ -115,11 +115,14 @@ func alone(t *testing.T) []site {
 	return sites
 }
 
-// authority is a certificate and its key, in PEM.
-var authority = sync.OnceValues(func() (certificate, key string) {
+// pair is a certificate and its key, in PEM.
+type pair struct{ certificate, key string }
+
+// authority is made once: making keys takes long.
+var authority = sync.OnceValues(func() (pair, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		panic(err)
+		return pair{}, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
@@ -127,14 +130,13 @@ var authority = sync.OnceValues(func() (certificate, key string) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
-		panic(err)
+		return pair{}, err
 	}
 	raw, err := x509.MarshalECPrivateKey(private)
-	if err != nil {
-		panic(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw}))
+	return pair{
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw})),
+	}, err
 })
 
 // values are sample values of variables: of those of the template, and of the named ones.
@@ -149,25 +151,28 @@ func values(t *testing.T, names ...string) map[string]any {
 		}
 		out[name] = value
 	}
-	certificate, key := authority()
+	made, err := authority()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range out {
-		out[name] = substitute(value, certificate, key)
+		out[name] = substitute(value, made)
 	}
 	return out
 }
 
-func substitute(value any, certificate, key string) any {
+func substitute(value any, made pair) any {
 	switch value := value.(type) {
 	case string:
 		if value == "CERTIFICATE" || strings.HasPrefix(value, "-----BEGIN CERTIFICATE-----") {
-			return certificate
+			return made.certificate
 		}
 		if value == "KEY" {
-			return key
+			return made.key
 		}
 	case map[string]any:
 		for k, v := range value {
-			value[k] = substitute(v, certificate, key)
+			value[k] = substitute(v, made)
 		}
 	}
 	return value

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -90,9 +91,17 @@ func specText(spec pks.ClusterSpec) (string, error) {
 	if err := json.Indent(&text, raw, "", "  "); err != nil {
 		return "", fmt.Errorf("record the cluster's spec: %w", err)
 	}
-	// Two texts next to each other may begin and end what BOSH would take for a variable.
-	return strings.ReplaceAll(text.String(), "((", `(\u0028`), nil
+	return doubleParentheses.ReplaceAllStringFunc(text.String(), func(found string) string {
+		if found == "((" {
+			return `(\u0028`
+		}
+		return found
+	}), nil
 }
+
+// doubleParentheses are references to secrets, which stay, and others: two texts
+// one behind the other may begin and end what BOSH would take for a variable.
+var doubleParentheses = regexp.MustCompile(`\(\([-\w/.:]+\)\)|\(\(`)
 
 const workerCountMember = "kubernetes_worker_instances"
 
